@@ -1,0 +1,1 @@
+"""What a LocalRegistry becomes: one module per child, pure functions from spec to dict."""

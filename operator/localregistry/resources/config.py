@@ -1,0 +1,24 @@
+"""What the operator's administrator decides for all registries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from localregistry.version import VERSION
+
+
+@dataclass(frozen=True)
+class OperatorConfig:
+    """The images, and where the objects that exist once for the cluster live.
+
+    `image_pull_secrets` are Secrets of `namespace`, so they serve the agent's pods only; a
+    registry's pod takes those of its own resource. `agent_privileged=False` gives the agent the
+    least that works: root in the host's pid namespace, and no capability.
+    """
+
+    namespace: str = "localregistry-system"
+    registry_image: str = "docker.io/library/registry:3.1.1"
+    agent_image: str = f"docker.io/localregistry/agent:{VERSION}"
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    agent_privileged: bool = True

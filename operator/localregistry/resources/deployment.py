@@ -1,0 +1,134 @@
+"""The registry's pod."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localregistry.spec.names import CONFIG_CHECKSUM_ANNOTATION, child_name
+from localregistry.spec.registry import LocalRegistry
+from localregistry.spec.storage import AccessMode
+
+from . import configmap
+from .claim import claim_name
+from .config import OperatorConfig
+from .meta import REGISTRY, child_metadata, registry_labels, registry_selector
+
+PORT_NAME = "registry"
+CONFIG_DIRECTORY = "/etc/localregistry"
+# Distroless images' "nonroot"; distribution needs nothing of root.
+USER = 65532
+# The drain, and some seconds for the process to end after it.
+GRACE_SECONDS = configmap.DRAIN_SECONDS + 15
+
+# An idle registry takes some 20 MiB; a push some more per connection. No CPU limit: it would only
+# make pushes slow.
+DEFAULT_RESOURCES = {
+    "requests": {"cpu": "50m", "memory": "128Mi"},
+    "limits": {"memory": "1Gi"},
+}
+
+
+def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | None:
+    """A Deployment of one replica of distribution v3."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": child_metadata(registry),
+        "spec": {
+            "replicas": 1,
+            "revisionHistoryLimit": 2,
+            "strategy": {"type": _strategy(registry)},
+            "selector": {"matchLabels": registry_selector(registry)},
+            "template": {
+                "metadata": {
+                    "labels": registry_labels(registry),
+                    "annotations": {CONFIG_CHECKSUM_ANNOTATION: configmap.checksum(registry)},
+                },
+                "spec": _pod(registry, config),
+            },
+        },
+    }
+
+
+def _strategy(registry: LocalRegistry) -> str:
+    """A volume for one node cannot be mounted by the new pod before the old one is gone."""
+    shared = AccessMode.READ_WRITE_MANY.value in registry.spec.storage.access_modes
+    return "RollingUpdate" if shared and claim_name(registry) else "Recreate"
+
+
+def _pod(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any]:
+    spec = registry.spec
+    pod: dict[str, Any] = {
+        "automountServiceAccountToken": False,
+        # The environment of a Service named `registry` would be read as the engine's settings.
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(registry, config)],
+        "volumes": [
+            {"name": "config", "configMap": {"name": child_name(registry.name)}},
+            {"name": "data", **_data_volume(registry)},
+        ],
+    }
+    if spec.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in spec.image_pull_secrets]
+    if spec.node_selector:
+        pod["nodeSelector"] = dict(spec.node_selector)
+    if spec.tolerations:
+        pod["tolerations"] = [dict(toleration) for toleration in spec.tolerations]
+    if spec.affinity:
+        pod["affinity"] = dict(spec.affinity)
+    return pod
+
+
+def _container(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any]:
+    return {
+        "name": REGISTRY,
+        "image": registry.spec.image or config.registry_image,
+        "imagePullPolicy": config.image_pull_policy,
+        "args": ["serve", f"{CONFIG_DIRECTORY}/{configmap.CONFIG_KEY}"],
+        # Without it, some builds of distribution 3 log a failed export every few seconds.
+        "env": [{"name": "OTEL_TRACES_EXPORTER", "value": "none"}],
+        "ports": [
+            {"name": PORT_NAME, "containerPort": configmap.HTTP_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": configmap.METRICS_PORT, "protocol": "TCP"},
+        ],
+        # `/` answers 503 while the storage is sick: no traffic then, but no restart either.
+        "readinessProbe": {
+            "httpGet": {"path": "/", "port": PORT_NAME},
+            "periodSeconds": 5,
+            "timeoutSeconds": 3,
+            "failureThreshold": 2,
+        },
+        "livenessProbe": {
+            "tcpSocket": {"port": PORT_NAME},
+            "initialDelaySeconds": 10,
+            "periodSeconds": 10,
+            "timeoutSeconds": 3,
+            "failureThreshold": 3,
+        },
+        "resources": dict(registry.spec.resources) or DEFAULT_RESOURCES,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},
+            {"name": "data", "mountPath": configmap.STORAGE_ROOT},
+        ],
+    }
+
+
+def _data_volume(registry: LocalRegistry) -> dict[str, Any]:
+    name = claim_name(registry)
+    if name is None:
+        return {"emptyDir": {}}
+    return {"persistentVolumeClaim": {"claimName": name}}

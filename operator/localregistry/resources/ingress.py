@@ -1,0 +1,67 @@
+"""The Ingress: the way of people and CI to the registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localregistry.spec.exposure import ALLOWED_ANNOTATIONS
+from localregistry.spec.names import child_name
+from localregistry.spec.registry import LocalRegistry
+
+from .config import OperatorConfig
+from .meta import child_metadata
+from .service import HTTP_PORT_NAME
+
+# A layer may be of any size and is passed on while it arrives; a slow client may pause for as
+# long as distribution's own nginx recipe allows, 900 s.
+_ALWAYS = {
+    "nginx.ingress.kubernetes.io/proxy-body-size": "0",
+    "nginx.ingress.kubernetes.io/proxy-request-buffering": "off",
+    "nginx.ingress.kubernetes.io/proxy-read-timeout": "900",
+    "nginx.ingress.kubernetes.io/proxy-send-timeout": "900",
+    # F5's controller; it has no annotation for request buffering but snippets.
+    "nginx.org/client-max-body-size": "0",
+    "nginx.org/proxy-read-timeout": "900s",
+    "nginx.org/proxy-send-timeout": "900s",
+}
+# A redirect to https would lead to a certificate that nobody trusts.
+_WITHOUT_TLS = {
+    "nginx.ingress.kubernetes.io/ssl-redirect": "false",
+    "nginx.ingress.kubernetes.io/force-ssl-redirect": "false",
+}
+
+
+def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | None:
+    """An Ingress for the host's name, or None where `spec.ingress.enabled` is false."""
+    ingress, name = registry.spec.ingress, registry.spec.host.name
+    if not ingress.enabled:
+        return None
+    backend = {"service": {"name": child_name(registry.name), "port": {"name": HTTP_PORT_NAME}}}
+    spec: dict[str, Any] = {
+        "rules": [
+            {
+                "host": name,
+                "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]},
+            }
+        ]
+    }
+    if ingress.class_name is not None:
+        spec["ingressClassName"] = ingress.class_name
+    if ingress.tls_secret is not None:
+        spec["tls"] = [{"hosts": [name], "secretName": ingress.tls_secret}]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": child_metadata(registry, annotations=_annotations(registry)),
+        "spec": spec,
+    }
+
+
+def _annotations(registry: LocalRegistry) -> dict[str, str]:
+    """Ours, and over them the user's as far as the allow-list has them."""
+    ingress = registry.spec.ingress
+    ours = _ALWAYS if ingress.tls_secret is not None else _ALWAYS | _WITHOUT_TLS
+    users = {
+        name: value for name, value in ingress.annotations.items() if name in ALLOWED_ANNOTATIONS
+    }
+    return ours | users

@@ -1,0 +1,46 @@
+"""The Service: what nodes and the Ingress reach the registry by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localregistry.spec.registry import LocalRegistry
+
+from .config import OperatorConfig
+from .deployment import PORT_NAME
+from .meta import child_metadata, registry_selector
+
+HTTP_PORT = 80
+HTTP_PORT_NAME = "http"
+HTTPS_PORT = 443
+
+
+def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | None:
+    """A Service whose ports all lead to the registry's plain-http port."""
+    ports = {HTTP_PORT, HTTPS_PORT, registry.spec.host.port or HTTP_PORT}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": child_metadata(registry),
+        "spec": {
+            "type": registry.spec.service_type,
+            "selector": registry_selector(registry),
+            "ports": [_port(number) for number in sorted(ports)],
+        },
+    }
+
+
+def _port(number: int) -> dict[str, Any]:
+    """One port.
+
+    docker tries https first, on 443: a TLS hello that plain http answers makes it fall back at
+    once, where a port that nobody serves would make it wait. The name of 443 must not begin with
+    `https`, nor its protocol be guessed, or an Ingress controller would talk TLS to it.
+    """
+    return {
+        "name": HTTP_PORT_NAME if number == HTTP_PORT else f"http-{number}",
+        "port": number,
+        "targetPort": PORT_NAME,
+        "protocol": "TCP",
+        "appProtocol": "http",
+    }

@@ -1,0 +1,60 @@
+"""Every reason that a condition or an Event of the operator can have."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """CamelCase, as conditions and Events want them; the comment says when each is used."""
+
+    # Ready, and any condition before its first finding
+    RECONCILING = "Reconciling"  # seen, not yet judged
+    READY = "Ready"  # storage, registry and nodes are ready
+    SUSPENDED = "Suspended"  # spec.suspend: nothing is touched
+    TERMINATING = "Terminating"  # being deleted: trust is withdrawn from the nodes
+
+    # Any condition: why nothing could be done
+    INVALID_SPEC = "InvalidSpec"  # admission had not seen a rule that the operator checks again
+    NAME_CONFLICT = "NameConflict"  # a child's name is taken by an object that is not ours
+    HOST_CONFLICT = "HostConflict"  # another LocalRegistry holds the host
+    APPLY_FAILED = "ApplyFailed"  # the API server refused a child
+    FORBIDDEN = "Forbidden"  # the operator lacks a right, named in the message
+    API_UNAVAILABLE = "APIUnavailable"  # the API server did not answer in time
+
+    # StorageReady
+    CLAIM_BOUND = "ClaimBound"  # the claim is bound to a volume
+    CLAIM_PENDING = "ClaimPending"  # the claim waits for a volume
+    CLAIM_NOT_FOUND = "ClaimNotFound"  # spec.storage.existingClaim names a claim that is not there
+    CLAIM_TERMINATING = "ClaimTerminating"  # the claim is being deleted while it is in use
+    CLAIM_LOST = "ClaimLost"  # the claim is there, its volume is gone
+    CLAIM_RESIZING = "ClaimResizing"  # the volume grows
+    RESIZE_REFUSED = "ResizeRefused"  # the storage class does not let the volume grow
+    DATA_LOST = "DataLost"  # the recorded claim is gone: nothing is created unasked
+    EPHEMERAL = "Ephemeral"  # an emptyDir: images are lost with the pod
+
+    # RegistryAvailable
+    DEPLOYMENT_AVAILABLE = "DeploymentAvailable"  # the registry's pod answers
+    DEPLOYMENT_PROGRESSING = "DeploymentProgressing"  # the pod starts, or a new one takes over
+    DEPLOYMENT_UNAVAILABLE = "DeploymentUnavailable"  # the pod does not answer
+    IMAGE_PULL_FAILED = "ImagePullFailed"  # the registry's own image cannot be pulled
+    POD_UNSCHEDULABLE = "PodUnschedulable"  # no node takes the pod
+    POD_CRASHING = "PodCrashing"  # the registry ends again and again
+    VOLUME_NOT_WRITABLE = "VolumeNotWritable"  # user 65532 cannot write to the volume
+    WAITING_FOR_STORAGE = "WaitingForStorage"  # the claim comes first
+
+    # Exposed
+    INGRESS_ADMITTED = "IngressAdmitted"  # a controller wrote the Ingress's address
+    INGRESS_NOT_ADMITTED = "IngressNotAdmitted"  # no controller took the Ingress
+    INGRESS_PENDING = "IngressPending"  # a controller has some time to take it
+    INGRESS_DISABLED = "IngressDisabled"  # spec.ingress.enabled is false
+
+    # NodesReady
+    NODES_CONFIGURED = "NodesConfigured"  # every node pulled the probe image
+    NODES_PENDING = "NodesPending"  # some nodes have not answered yet
+    NODES_FAILING = "NodesFailing"  # some nodes cannot pull; status.nodes.failing says why
+    NO_ELIGIBLE_NODES = "NoEligibleNodes"  # no Linux node that is Ready
+    UNMANAGED = "Unmanaged"  # spec.nodes.management: nodes are left alone
+    WAITING_FOR_REGISTRY = "WaitingForRegistry"  # nothing to pull from yet
+    PROBE_PUSH_FAILED = "ProbePushFailed"  # the registry did not take the probe image
+    TRUST_TOO_LARGE = "TrustTooLarge"  # the trust document would not fit into its ConfigMap
