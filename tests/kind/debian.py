@@ -1,0 +1,119 @@
+"""Root file systems from Debian packages, for machines that can pull no image.
+
+Each is one mmdebstrap run, kept as a tar file in the cache under the hash of its package list.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from kind import digest, machine, progress, shell
+from kind.settings import Settings
+
+SUITE = "trixie"
+
+# Documentation and translations are a third of a small Debian; licences stay.
+_TRIM = (
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/man/*",
+    "path-exclude=/usr/share/info/*",
+    "path-exclude=/usr/share/locale/*",
+    "path-exclude=/usr/share/i18n/*",
+    "path-exclude=/usr/share/lintian/*",
+)
+
+
+@dataclass(frozen=True)
+class Root:
+    """One root file system: its name, its packages beside minbase, and cold seconds."""
+
+    name: str
+    packages: tuple[str, ...]
+    seconds: int
+
+    @property
+    def key(self) -> str:
+        """Hash of all that decides the content but the day of the build."""
+        return digest.digest(SUITE, *self.packages, *_TRIM)
+
+
+# Base of everything that runs in pods: one shared layer in every node.
+SLIM = Root("slim", ("ca-certificates", "catatonit"), 45)
+
+# A Kubernetes node with containerd. dockerd comes on top of it, in the docker variant.
+NODE = Root(
+    "node",
+    (
+        "ca-certificates",
+        "conntrack",
+        "containerd",
+        "containernetworking-plugins",
+        "curl",
+        "ebtables",
+        "ethtool",
+        "iproute2",
+        "iptables",
+        "jq",
+        "kmod",
+        "mount",
+        "nftables",
+        "procps",
+        "runc",
+        "socat",
+        "systemd",
+        "systemd-sysv",
+        "util-linux",
+    ),
+    70,
+)
+
+
+def ensure(settings: Settings, root: Root, report: progress.Progress) -> Path:
+    """Return the tar file of a root file system, made where it is not cached.
+
+    Raises Failed where mmdebstrap is missing and cannot be installed.
+    """
+    target = settings.cache / "rootfs" / f"{root.name}-{root.key}.tar"
+    if target.exists():
+        return target
+    _require(report)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.with_suffix(".part.tar")
+    options = [f"--dpkgopt={line}" for line in _TRIM]
+    with report.step(f"root file system {root.name}", "mmdebstrap", seconds=root.seconds):
+        shell.run(
+            [
+                "mmdebstrap",
+                "--variant=minbase",
+                f"--include={','.join(root.packages)}",
+                *options,
+                SUITE,
+                scratch,
+            ],
+            timeout=1200,
+        )
+    for old in target.parent.glob(f"{root.name}-*.tar"):
+        if old != scratch:
+            old.unlink()
+    scratch.rename(target)
+    return target
+
+
+def _require(report: progress.Progress) -> None:
+    if shutil.which("mmdebstrap"):
+        return
+    if not machine.is_root() or shutil.which("apt-get") is None:
+        raise shell.Failed(
+            "mmdebstrap is needed to build images here: install it, or set "
+            "NODE_IMAGE=kindest/node:VERSION where images can be pulled"
+        )
+    report.grow(1)
+    env = {"DEBIAN_FRONTEND": "noninteractive"}
+    with report.step("mmdebstrap", "installing", seconds=20):
+        shell.run(["apt-get", "update"], timeout=300, env=env)
+        shell.run(
+            ["apt-get", "install", "-y", "--no-install-recommends", "mmdebstrap"],
+            timeout=600,
+            env=env,
+        )

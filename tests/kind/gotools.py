@@ -1,0 +1,94 @@
+"""The Go programs: which go.mod names each, and the linker flags that carry its version.
+
+Every group under ``go/`` is one module without source: its ``tool`` lines and its go.sum pin what
+is built. Groups are apart because their dependencies contradict one another.
+"""
+
+from dataclasses import dataclass
+
+from kind.settings import HERE, KUBERNETES
+
+_MAJOR, _MINOR = KUBERNETES.lstrip("v").split(".")[:2]
+
+
+def _kubernetes_flags() -> tuple[str, ...]:
+    """Kubernetes' own version, which kubeadm and `kubectl version` read from link-time values."""
+    values = {
+        "gitVersion": KUBERNETES,
+        "gitMajor": _MAJOR,
+        "gitMinor": _MINOR,
+        "gitTreeState": "clean",
+    }
+    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    return tuple(f"-X {pkg}.{name}={value}" for pkg in packages for name, value in values.items())
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One binary: its name in the bin directory, its group, its package, cold seconds."""
+
+    name: str
+    group: str
+    package: str
+    seconds: int
+    flags: tuple[str, ...] = ()
+
+    @property
+    def module_dir(self) -> "str":
+        """Folder of the group's go.mod."""
+        return str(HERE / "go" / self.group)
+
+    @property
+    def ldflags(self) -> str:
+        """Linker flags; ``-s -w`` halves the images."""
+        return " ".join(("-s", "-w", *self.flags))
+
+
+def _kubernetes(name: str, seconds: int) -> Tool:
+    return Tool(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", seconds, _kubernetes_flags())
+
+
+# In the order of need: the API server's tests can start once the first three are there.
+_ALL = (
+    Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", 65),
+    _kubernetes("kube-apiserver", 280),
+    _kubernetes("kubectl", 24),
+    _kubernetes("kube-controller-manager", 63),
+    Tool(
+        "helm",
+        "helm",
+        "helm.sh/helm/v4/cmd/helm",
+        60,
+        ("-X helm.sh/helm/v4/internal/version.version=v4.3.1",),
+    ),
+    Tool("crane", "crane", "github.com/google/go-containerregistry/cmd/crane", 20),
+    Tool("kind", "kind", "sigs.k8s.io/kind", 15),
+    _kubernetes("kubeadm", 12),
+    _kubernetes("kubelet", 17),
+    _kubernetes("kube-scheduler", 4),
+    _kubernetes("kube-proxy", 8),
+    Tool(
+        "registry",
+        "registry",
+        "github.com/distribution/distribution/v3/cmd/registry",
+        90,
+        ("-X github.com/distribution/distribution/v3/version.version=v3.1.1",),
+    ),
+    Tool("coredns", "coredns", "github.com/coredns/coredns", 134),
+    Tool(
+        "cri-dockerd",
+        "cri-dockerd",
+        "github.com/Mirantis/cri-dockerd",
+        150,
+        ("-X github.com/Mirantis/cri-dockerd/cmd/version.Version=0.4.3",),
+    ),
+    Tool(
+        "local-path-provisioner",
+        "local-path-provisioner",
+        "github.com/rancher/local-path-provisioner",
+        60,
+    ),
+    Tool("nginx-ingress-controller", "ingress-nginx", "k8s.io/ingress-nginx/cmd/nginx", 75),
+)
+
+TOOLS: dict[str, Tool] = {tool.name: tool for tool in _ALL}
