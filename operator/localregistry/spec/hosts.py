@@ -66,7 +66,7 @@ FAULTS: tuple[tuple[str, str], ...] = (
         "must be a DNS name, not an IP address: its last part may not be a number",
     ),
     ("[/?#]", "must be without a path: only name[:port], such as registry.example.com"),
-    ("[A-Z]", "must be lower case: image references know no upper case in a registry's name"),
+    ("[A-Z]", "must be lower case: image references know no upper case in the name of a registry"),
     ("^_default(:|$)", "must not be _default: on a node it stands for every registry"),
     (
         "^([^:]*[.])?localhost[.]?(:|$)|^localhost[.]",

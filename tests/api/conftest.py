@@ -1,0 +1,37 @@
+"""The API server that the tests of this tier share."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from api.apiserver import ApiServer
+
+_counter = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A real API server with the CRD, without controller manager; one for the whole session."""
+    with ApiServer.start(tmp_path_factory.mktemp("api")) as server:
+        server.apply_crd()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def api_with_controllers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """The same with the real controller manager: garbage collection, Deployments, namespaces."""
+    directory = tmp_path_factory.mktemp("api-with-controllers")
+    with ApiServer.start(directory, with_controller_manager=True) as server:
+        server.apply_crd()
+        yield server
+
+
+@pytest.fixture
+def namespace(api: ApiServer) -> str:
+    """A namespace of the test's own. It is left to end with the API server."""
+    name = f"test-{next(_counter)}"
+    api.kubectl("create", "namespace", name)
+    return name

@@ -1,0 +1,93 @@
+"""Child processes that end with the test, whatever becomes of it."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Process:
+    """One program, its output in a log file; `stop` and `restart` may be called in any order."""
+
+    name: str
+    command: Sequence[str | Path]
+    log: Path
+    _running: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def start(cls, name: str, command: Sequence[str | Path], log: Path) -> Process:
+        process = cls(name, command, log)
+        process.restart()
+        return process
+
+    def restart(self) -> None:
+        """Starts the program again with the same arguments; ends it first where it runs."""
+        self.stop()
+        with self.log.open("ab") as output:
+            self._running = subprocess.Popen(
+                [str(part) for part in self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_end_with_parent,
+            )
+
+    def check(self) -> None:
+        """Raises where the program has ended by itself, with the end of its log."""
+        if self._running is not None and self._running.poll() is not None:
+            tail = self.log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{self.name} ended with {self._running.returncode}: {tail}")
+
+    def stop(self, *, kill: bool = False) -> None:
+        """SIGTERM, then SIGKILL after 10 s; at once with `kill`, as in a crash."""
+        if self._running is None:
+            return
+        running, self._running = self._running, None
+        running.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        try:
+            running.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait(timeout=10)
+
+    def pause(self) -> None:
+        """The process hangs: connections are taken, nothing is answered."""
+        assert self._running is not None
+        self._running.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._running is not None
+        self._running.send_signal(signal.SIGCONT)
+
+
+def wait_until(
+    is_true: Callable[[], bool], *, timeout: float, what: str, interval: float = 0.2
+) -> None:
+    """Polls; raises AssertionError after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not is_true():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout:.0f} s in vain for {what}")
+        time.sleep(interval)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _end_with_parent() -> None:
+    """Without it a killed test run would leave an API server behind. Linux only, as the tests."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
