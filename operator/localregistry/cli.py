@@ -1,0 +1,52 @@
+"""The command line. Each subcommand is imported when it is called: an agent's image has no kopf."""
+
+from __future__ import annotations
+
+import sys
+
+from localregistry.version import VERSION
+
+USAGE = f"""\
+localregistry {VERSION}: an image registry for the cluster, and nodes that can pull from it.
+
+  localregistry run      the operator: once per cluster
+  localregistry agent    the node agent: once per node
+  localregistry render   print what the operator would apply for a LocalRegistry
+
+`localregistry COMMAND --help` lists a command's options.
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Returns the exit code; 2 for a command line that cannot be understood."""
+    arguments = sys.argv[1:] if argv is None else argv
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    match command:
+        case "run":
+            from localregistry.controller.main import main as run
+
+            return run(rest)
+        case "agent":
+            from localregistry.agent.app import main as agent
+
+            return agent(rest)
+        case "render":
+            from localregistry.render import main as render
+
+            return render(rest)
+        case "--version" | "version":
+            print(VERSION)
+            return 0
+        case "-h" | "--help" | "help":
+            print(USAGE, end="")
+            return 0
+        case "":
+            print(USAGE, end="", file=sys.stderr)
+            return 2
+        case _:
+            print(f"localregistry: no such command: {command}\n\n{USAGE}", end="", file=sys.stderr)
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,268 @@
+"""Wires the controller together and runs it: `localregistry run`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from localregistry.controller import health, kube, leader
+from localregistry.controller.children import owner_key
+from localregistry.controller.errors import ApiError
+from localregistry.controller.events import Events
+from localregistry.controller.fleet import Fleet
+from localregistry.controller.grants import Key
+from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD
+from localregistry.controller.nodetasks import NodeTasks
+from localregistry.controller.nodetrust import NodeTrust
+from localregistry.controller.poller import Poller
+from localregistry.controller.probe import Pusher
+from localregistry.controller.reconcile import Reconciler
+from localregistry.controller.watches import AGENTS, Sinks, watch
+from localregistry.controller.workqueue import WorkQueue
+from localregistry.resources.config import OperatorConfig
+from localregistry.spec.registry import InvalidSpec, LocalRegistry
+
+logger = logging.getLogger(__name__)
+
+# The key of what all LocalRegistries together mean for the nodes; no namespace has this name.
+TRUST: Key = ("", "node-trust")
+
+# One event loop: more workers would only hold more half-done runs while the API server thinks.
+WORKERS = 8
+# Mends what a cut watch may have missed; jittered, so that restarts do not align.
+RESYNC_SECONDS = 600.0
+# Answers of several agents within this time make one run.
+NODE_NEWS_SECONDS = 0.1
+# While the API server is away its return must be noticed quickly; a fault of one object may wait.
+UNREACHABLE_BACKOFF = 10.0
+CRD_WAIT = 2.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `localregistry run` was told."""
+
+    config: OperatorConfig
+    identity: str
+    health_port: int = 8080
+    agent_port: int | None = None
+
+
+class Controller:
+    """All parts of one leading operator, from start to stop."""
+
+    def __init__(self, api: kube.Api, session: aiohttp.ClientSession, settings: Settings) -> None:
+        config = settings.config
+        self._api = api
+        self._namespace = config.namespace
+        self.queue: WorkQueue[Key] = WorkQueue()
+        self._fleet = Fleet()
+        wake_trust = functools.partial(self.queue.add, TRUST)
+        self._trust = NodeTrust(
+            api,
+            config,
+            self._fleet,
+            wake=self.queue.add,
+            wake_trust=wake_trust,
+            tell=lambda node: self._tasks.tell(node),
+        )
+        self._poller = Poller(
+            self._fleet,
+            session,
+            revision=lambda: self._trust.document.revision,
+            changed=self._node_news,
+            **({"port": settings.agent_port} if settings.agent_port else {}),
+        )
+        self._tasks = NodeTasks(
+            api,
+            self._fleet,
+            namespace=config.namespace,
+            document=lambda: self._trust.document,
+            told=self._poller.soon,
+        )
+        posts = Events(api, instance=settings.identity, namespace=config.namespace)
+        push = Pusher(session).push
+        self._reconciler = Reconciler(api, config, self._trust, posts, push=push)
+
+    async def run(self) -> None:
+        """Runs until cancelled; raises where the process should end and be started anew."""
+        await self._patiently(self._trust.load)
+        await self._patiently(self._relist)
+        async with asyncio.TaskGroup() as group:
+            for task in (
+                watch(self._sinks(), namespace=self._namespace),
+                self._poller.run(),
+                self._tasks.run(),
+                self._resync(),
+                *(self._work() for _ in range(WORKERS)),
+            ):
+                group.create_task(task)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            try:
+                await self._one(key)
+            finally:
+                self.queue.done(key)
+
+    async def _one(self, key: Key) -> None:
+        """One run; whatever it raises is this key's alone."""
+        started = time.monotonic()
+        try:
+            again = await (
+                self._trust.reconcile() if key == TRUST else self._reconciler.reconcile(key)
+            )
+        except ApiError as error:
+            if error.stale:
+                self.queue.add_failed(key, longest=1.0)
+                return
+            longest = UNREACHABLE_BACKOFF if error.unreachable else 300.0
+            seconds = self.queue.add_failed(key, longest=longest)
+            if error.retry_after:
+                self.queue.add_after(key, max(seconds, error.retry_after))
+            logger.warning("Could not reconcile %s/%s: %s", *key, error)
+        except Exception:
+            # A defect of ours: told in full, and kept from the other keys.
+            self.queue.add_failed(key)
+            logger.exception("Reconcile of %s/%s failed", *key)
+        else:
+            self.queue.forget(key)
+            if again is not None:
+                self.queue.add_after(key, again)
+            logger.debug("Reconciled %s/%s in %.3f s", *key, time.monotonic() - started)
+
+    async def _relist(self) -> None:
+        """All LocalRegistries, nodes and agents as they are now."""
+        bodies = await self._api.list_all(LOCAL_REGISTRY)
+        nodes = await self._api.list_all(NODE)
+        pods = await self._api.list_all(POD, self._namespace, labels=AGENTS)
+        self._fleet.replace(nodes, pods)
+        keys = set()
+        for body in bodies:
+            keys.add((body["metadata"]["namespace"], body["metadata"]["name"]))
+            with contextlib.suppress(InvalidSpec):
+                registry = LocalRegistry.from_body(body)
+                if registry.deleted:
+                    continue
+                if registry.spec.suspend:
+                    self._trust.frozen(registry)
+                else:
+                    self._trust.seen(registry)
+        for claim in self._trust.claims:
+            if claim.key not in keys:
+                self._trust.drop(claim.key)
+        for key in keys | {TRUST}:
+            self.queue.add(key)
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(RESYNC_SECONDS * random.uniform(0.9, 1.1))
+            try:
+                await self._relist()
+            except ApiError as error:
+                logger.warning("Could not list everything anew: %s", error)
+
+    @staticmethod
+    async def _patiently(step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A start that finds the API server away waits for it."""
+        while True:
+            try:
+                return await step()
+            except ApiError as error:
+                logger.warning("Could not start yet: %s", error)
+                await asyncio.sleep(CRD_WAIT)
+
+    def _sinks(self) -> Sinks:
+        def child(body: dict[str, Any]) -> None:
+            key = owner_key(body)
+            if key:
+                self.queue.add(key)
+
+        def node(body: dict[str, Any], gone: bool) -> None:
+            if self._fleet.observe_node(body, gone=gone):
+                self._tasks.tell(body["metadata"]["name"])
+                self._node_news(None)
+
+        def agent(body: dict[str, Any], gone: bool) -> None:
+            if self._fleet.observe_pod(body, gone=gone):
+                name = body["spec"]["nodeName"]
+                self._tasks.tell(name)
+                self._poller.soon(name)
+
+        return Sinks(
+            registry=lambda namespace, name: self.queue.add((namespace, name)),
+            child=child,
+            node=node,
+            agent=agent,
+            trust=lambda: self.queue.add(TRUST),
+        )
+
+    def _node_news(self, uids: set[str] | None) -> None:
+        for claim in self._trust.claims:
+            if claim.managed and (uids is None or claim.uid in uids):
+                self.queue.add_after(claim.key, NODE_NEWS_SECONDS)
+
+
+async def run(settings: Settings) -> None:
+    """The operator's process: probes, the CRD, the Lease, then the controller. Ends on SIGTERM."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    state = health.Health(ready=True)
+    async with (
+        health.serve(state, port=settings.health_port),
+        kube.connect() as api,
+        aiohttp.ClientSession() as session,
+    ):
+        lease = leader.Lease(api, namespace=settings.config.namespace, identity=settings.identity)
+
+        async def work() -> None:
+            controller = Controller(api, session, settings)
+            state.oldest_key = controller.queue.oldest_age
+            await controller.run()
+
+        async def main() -> None:
+            await _crd_served(api)
+            await leader.lead(lease, work)
+
+        await _until(stopping, main())
+
+
+async def _crd_served(api: kube.Api) -> None:
+    """Waits for the CRD: kopf would neither wait for it nor notice it later."""
+    told = False
+    while True:
+        with contextlib.suppress(ApiError):
+            if await api.served(LOCAL_REGISTRY):
+                return
+        if not told:
+            logger.info("Waiting for the LocalRegistry CRD: kubectl apply -f crds/ installs it")
+            told = True
+        await asyncio.sleep(CRD_WAIT)
+
+
+async def _until(stopping: asyncio.Event, main: Awaitable[None]) -> None:
+    """Runs `main` to its end, or cancels it when asked to stop."""
+    running = asyncio.ensure_future(main)
+    asked = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if not running.done():
+        logger.info("Stopping")
+        running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    if not stopping.is_set() and not running.cancelled():
+        running.result()
+        raise SystemExit(1)

@@ -1,0 +1,143 @@
+"""Applies and deletes the children of one LocalRegistry, and never touches anybody else's.
+
+Ownership is judged by UID: a child is ours when its ownerReference (the claim: its annotation)
+names the LocalRegistry's UID. Labels only say what to watch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from localregistry.controller.errors import ApiError
+from localregistry.controller.kinds import CLAIM, LOCAL_REGISTRY, Kind
+from localregistry.controller.kube import Api
+from localregistry.spec import names
+from localregistry.spec.registry import LocalRegistry
+
+logger = logging.getLogger(__name__)
+
+Body = dict[str, Any]
+
+
+class NameConflict(Exception):
+    """An object of the child's name is there and is not ours; it was left as it is."""
+
+
+class BeingDeleted(Exception):
+    """A child of ours is on its way out and cannot be brought back before it is gone."""
+
+
+def owner_key(body: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Namespace and name of the LocalRegistry whose child this is, for the watches."""
+    meta = body.get("metadata") or {}
+    for reference in meta.get("ownerReferences") or ():
+        if reference.get("kind") == names.KIND and _of_group(reference):
+            return meta["namespace"], reference["name"]
+    name = (meta.get("annotations") or {}).get(names.OWNER_NAME_ANNOTATION)
+    return (meta["namespace"], name) if name else None
+
+
+def owner_uid(body: Mapping[str, Any]) -> str | None:
+    """The UID of the LocalRegistry whose child this is."""
+    meta = body.get("metadata") or {}
+    for reference in meta.get("ownerReferences") or ():
+        if reference.get("kind") == names.KIND and _of_group(reference):
+            return str(reference.get("uid"))
+    if body.get("kind") == CLAIM.kind:
+        return (meta.get("annotations") or {}).get(names.OWNER_UID_ANNOTATION)
+    return None
+
+
+class Children:
+    """Remembers the UIDs of the children that this process has applied, and nothing else."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._uids: dict[tuple[str, str], str] = {}
+
+    async def reconcile(
+        self, registry: LocalRegistry, kind: Kind, wanted: Body | None
+    ) -> Body | None:
+        """Makes the child what `wanted` says (None: absent); returns the live object.
+
+        Raises NameConflict, BeingDeleted or ApiError. An apply that changes nothing writes nothing.
+        """
+        name = names.child_name(registry.name)
+        if wanted is None:
+            await self._remove(registry, kind, name)
+            return None
+        known = self._uids.get((registry.uid, kind.kind))
+        if known is None:
+            known = await self._existing(registry, kind, name)
+        if known is not None:
+            wanted = {**wanted, "metadata": {**wanted["metadata"], "uid": known}}
+        try:
+            live = await self._api.apply(kind, wanted)
+        except ApiError as error:
+            # Deleted and made again, by somebody or by us: look again whose it is now.
+            if known is not None and (error.stale or error.rejected):
+                self._uids.pop((registry.uid, kind.kind), None)
+            raise
+        if live["metadata"].get("deletionTimestamp"):
+            self._uids.pop((registry.uid, kind.kind), None)
+            raise BeingDeleted(f"{kind} {name} is being deleted: it is made again when it is gone")
+        if known is None:
+            logger.info("Created %s %s/%s", kind, registry.namespace, name)
+        self._uids[registry.uid, kind.kind] = live["metadata"]["uid"]
+        return live
+
+    def forget(self, uid: str) -> None:
+        for kind in [kind for owner, kind in self._uids if owner == uid]:
+            del self._uids[uid, kind]
+
+    async def _existing(self, registry: LocalRegistry, kind: Kind, name: str) -> str | None:
+        """The UID of the child that is there and ours (or to be adopted); None where none is."""
+        live = await self._api.get(kind, registry.namespace, name)
+        if live is None:
+            return None
+        if kind == CLAIM:
+            await self._check_adoption(registry, live)
+        elif owner_uid(live) != registry.uid:
+            raise NameConflict(
+                f"{kind} {name} exists and is not this LocalRegistry's: "
+                "delete or rename it, or give the LocalRegistry another name"
+            )
+        return str(live["metadata"]["uid"])
+
+    async def _check_adoption(self, registry: LocalRegistry, live: Body) -> None:
+        """A kept claim serves again the LocalRegistry of the same name, unless its owner lives."""
+        meta = live["metadata"]
+        owner = owner_uid(live)
+        if owner == registry.uid:
+            return
+        labels = meta.get("labels") or {}
+        if owner is None or labels.get(names.MANAGED_BY_LABEL) != names.MANAGED_BY:
+            raise NameConflict(
+                f"PersistentVolumeClaim {meta['name']} exists and was not made by this operator: "
+                "rename it, or name it in spec.storage.existingClaim of a new LocalRegistry"
+            )
+        key = owner_key(live)
+        if key and key[1] != registry.name:
+            other = await self._api.get(LOCAL_REGISTRY, registry.namespace, key[1])
+            if other and other["metadata"]["uid"] == owner:
+                raise NameConflict(
+                    f"PersistentVolumeClaim {meta['name']} belongs to LocalRegistry {key[1]}"
+                )
+        logger.info("Adopted PersistentVolumeClaim %s/%s", registry.namespace, meta["name"])
+
+    async def _remove(self, registry: LocalRegistry, kind: Kind, name: str) -> None:
+        if kind == CLAIM:
+            return
+        live = await self._api.get(kind, registry.namespace, name)
+        if live is None or owner_uid(live) != registry.uid:
+            return
+        if not live["metadata"].get("deletionTimestamp"):
+            await self._api.delete(kind, live)
+            logger.info("Deleted %s %s/%s", kind, registry.namespace, name)
+        self._uids.pop((registry.uid, kind.kind), None)
+
+
+def _of_group(reference: Mapping[str, Any]) -> bool:
+    return str(reference.get("apiVersion") or "").partition("/")[0] == names.GROUP

@@ -1,0 +1,151 @@
+"""Who may have which name trusted by the nodes: pure decisions over all LocalRegistries.
+
+Whoever makes nodes trust a name can take over every pull of it, so a name (without its port: nodes
+have one hosts line and the Ingress one host) has one holder. The UID in the trust document keeps
+the name; among claimants without a holder the oldest gets it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from localregistry.resources import probe_image
+from localregistry.spec.hosts import Host
+from localregistry.trust import MAX_DOCUMENT_BYTES, TrustDocument, TrustedRegistry
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one living LocalRegistry wants trusted, as of its last reconcile.
+
+    `address` is its Service's cluster IP ("" while there is none). `reachable` tells that the
+    registry has answered and holds the probe image: nodes are never pointed at what cannot answer.
+    """
+
+    uid: str
+    namespace: str
+    name: str
+    created: str
+    host: Host
+    managed: bool
+    address: str = ""
+    port: int = 80
+    reachable: bool = False
+
+    @property
+    def key(self) -> Key:
+        return self.namespace, self.name
+
+    @property
+    def age(self) -> tuple[str, str, str]:
+        """Sorts older first: RFC 3339 times of one server sort as text."""
+        return self.created, self.namespace, self.name
+
+
+class Claims:
+    """The claims of all LocalRegistries, by namespace and name."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[Key, Claim] = {}
+
+    def __iter__(self) -> Iterator[Claim]:
+        return iter(list(self._by_key.values()))
+
+    def get(self, key: Key) -> Claim | None:
+        return self._by_key.get(key)
+
+    def put(self, claim: Claim) -> None:
+        self._by_key[claim.key] = claim
+
+    def drop(self, key: Key) -> Claim | None:
+        return self._by_key.pop(key, None)
+
+    def rivals(self, claim: Claim) -> list[Claim]:
+        """The others that claim the same name."""
+        return [
+            other
+            for other in self._by_key.values()
+            if other.host.name == claim.host.name and other.key != claim.key
+        ]
+
+    def holder(self, name: str, document: TrustDocument) -> Claim | None:
+        """Whose the name is: the living claim that nodes trust already, else the oldest."""
+        claimants = [claim for claim in self._by_key.values() if claim.host.name == name]
+        trusted = {entry.uid for entry in document.registries if name in _names(entry)}
+        for claim in claimants:
+            if claim.uid in trusted:
+                return claim
+        return min(claimants, key=lambda claim: claim.age, default=None)
+
+
+@dataclass(frozen=True)
+class Grants:
+    """The next trust document, and the UIDs that it had no room for."""
+
+    document: TrustDocument
+    left_out: frozenset[str] = frozenset()
+
+
+def decide(claims: Claims, current: TrustDocument, *, limit: int = MAX_DOCUMENT_BYTES) -> Grants:
+    """The document that the claims deserve.
+
+    A registry enters when it can be pulled from, and stays while it is managed, even when it does
+    not answer for a while: withdrawing trust would not mend it. Where not all fit, those that are
+    in the document already stay, then the older ones come first.
+    """
+    trusted = {entry.uid for entry in current.registries}
+    granted = [
+        claim
+        for claim in claims
+        if claim.managed
+        and claim.address
+        and (claim.reachable or claim.uid in trusted)
+        and claims.holder(claim.host.name, current) == claim
+    ]
+    granted.sort(key=lambda claim: (claim.uid not in trusted, claim.age))
+    entries: list[TrustedRegistry] = []
+    left_out: set[str] = set()
+    size = len(TrustDocument().to_json())
+    for claim in granted:
+        entry = _entry(claim)
+        size += _bytes(entry)
+        if size > limit:
+            left_out.add(claim.uid)
+        else:
+            entries.append(entry)
+    return Grants(TrustDocument(tuple(sorted(entries, key=lambda e: e.uid))), frozenset(left_out))
+
+
+def with_trust(claim: Claim, *, host: Host, address: str, port: int) -> Claim:
+    """The claim of a suspended LocalRegistry that nodes trust: what they trust now."""
+    return replace(claim, host=host, address=address, port=port, managed=True, reachable=True)
+
+
+def without_trust(claim: Claim) -> Claim:
+    """The claim of a suspended LocalRegistry that nodes do not trust, and shall not begin to."""
+    return replace(claim, managed=False)
+
+
+def _entry(claim: Claim) -> TrustedRegistry:
+    return TrustedRegistry(
+        uid=claim.uid,
+        owner=f"{claim.namespace}/{claim.name}",
+        names=(str(claim.host),),
+        address=claim.address,
+        port=claim.port,
+        probe=probe_image.trust_probe(claim.host, claim.uid),
+    )
+
+
+def _names(entry: TrustedRegistry) -> set[str]:
+    return {name.rpartition(":")[0] or name for name in entry.names}
+
+
+def _bytes(entry: TrustedRegistry) -> int:
+    alone = TrustDocument((entry,)).to_json()
+    # One entry costs what the document grows by, and a comma.
+    return len(alone) - len(TrustDocument().to_json()) + len(json.dumps(", "))

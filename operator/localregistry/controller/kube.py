@@ -1,0 +1,224 @@
+"""The Kubernetes API, by the `kubernetes` package's asyncio dynamic client and plain dicts.
+
+The one module that imports `kubernetes`. Resources are addressed by `Kind`, so the client's
+discovery (requests, and a cache file in the temp folder) is never used. Every call has a time-out:
+the package's own default is 300 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import client, config
+from kubernetes.aio.dynamic import DynamicClient, Resource
+
+from localregistry.controller.errors import ApiError
+from localregistry.controller.kinds import Kind
+from localregistry.spec.names import FIELD_MANAGER
+from localregistry.version import VERSION
+
+USER_AGENT = f"localregistry-operator/{VERSION}"
+
+# A healthy API server answers in milliseconds; a hung one must not hold a worker for long.
+TIMEOUT = 10.0
+# Pages bound what one LIST holds in memory on both sides.
+PAGE = 500
+
+Body = dict[str, Any]
+
+
+@asynccontextmanager
+async def connect() -> AsyncIterator[Api]:
+    """Connects as the pod's service account, else as $KUBECONFIG (or ~/.kube/config) says.
+
+    Raises ConfigException where there is neither.
+    """
+    configuration = client.Configuration()
+    try:
+        config.load_incluster_config(configuration)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=configuration)
+    async with client.ApiClient(configuration) as api_client:
+        api_client.user_agent = USER_AGENT
+        yield Api(api_client)
+
+
+class Api:
+    """Reads and writes single objects. Every failure is an ApiError."""
+
+    def __init__(self, api_client: Any) -> None:
+        self._client = DynamicClient(api_client)
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Body | None:
+        """The live object, or None where there is none."""
+        try:
+            return await self._call("get", kind, name=name, namespace=namespace)
+        except ApiError as error:
+            if error.not_found:
+                return None
+            raise
+
+    async def list_all(
+        self, kind: Kind, namespace: str | None = None, *, labels: str | None = None
+    ) -> list[Body]:
+        """All objects, page by page."""
+        items: list[Body] = []
+        token: str | None = None
+        while True:
+            page = await self._call(
+                "get", kind, namespace=namespace, label_selector=labels, limit=PAGE, _continue=token
+            )
+            items += page.get("items", [])
+            token = page.get("metadata", {}).get("continue")
+            if not token:
+                return items
+
+    async def apply(self, kind: Kind, body: Body, *, subresource: str | None = None) -> Body:
+        """Server-side apply with force: the answer is the live object, status included.
+
+        An apply that changes nothing writes nothing. `metadata.uid` in the body is a precondition
+        (422 where the object is another one), `metadata.resourceVersion` too (409).
+        """
+        return await self._call(
+            "server_side_apply",
+            kind,
+            body=body,
+            subresource=subresource,
+            field_manager=FIELD_MANAGER,
+            force_conflicts="true",
+        )
+
+    async def create(self, kind: Kind, body: Body) -> Body:
+        return await self._call("create", kind, body=body, namespace=body["metadata"]["namespace"])
+
+    async def replace(self, kind: Kind, body: Body) -> Body:
+        return await self._call("replace", kind, body=body)
+
+    async def json_patch(
+        self, kind: Kind, namespace: str, name: str, operations: list[Body]
+    ) -> Body:
+        return await self._call(
+            "patch",
+            kind,
+            body=operations,
+            name=name,
+            namespace=namespace,
+            content_type="application/json-patch+json",
+        )
+
+    async def merge_patch(self, kind: Kind, namespace: str, name: str, body: Body) -> Body:
+        return await self._call(
+            "patch",
+            kind,
+            body=body,
+            name=name,
+            namespace=namespace,
+            content_type="application/merge-patch+json",
+            field_manager=FIELD_MANAGER,
+        )
+
+    async def delete(self, kind: Kind, body: Body) -> None:
+        """Deletes this very object, as it was read: by UID and resourceVersion.
+
+        Nothing happens where it is gone already; ApiError 409 where it has changed since.
+        """
+        meta = body["metadata"]
+        try:
+            await self._call(
+                "delete",
+                kind,
+                name=meta["name"],
+                namespace=meta.get("namespace"),
+                body={
+                    "apiVersion": "v1",
+                    "kind": "DeleteOptions",
+                    "propagationPolicy": "Background",
+                    "preconditions": {
+                        "uid": meta["uid"],
+                        "resourceVersion": meta["resourceVersion"],
+                    },
+                },
+            )
+        except ApiError as error:
+            if not error.not_found:
+                raise
+
+    async def served(self, kind: Kind) -> bool:
+        """Whether the API server serves this kind, by its group's discovery document."""
+        prefix = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.version}"
+        try:
+            document = await self._request("get", prefix)
+        except ApiError as error:
+            if error.not_found:
+                return False
+            raise
+        return any(item.get("name") == kind.plural for item in document.get("resources", []))
+
+    def _resource(self, kind: Kind) -> Resource:
+        return Resource(
+            prefix="apis" if kind.group else "api",
+            group=kind.group,
+            api_version=kind.version,
+            kind=kind.kind,
+            namespaced=kind.namespaced,
+            name=kind.plural,
+            client=self._client,
+            subresources={
+                "status": {"name": f"{kind.plural}/status", "kind": kind.kind, "namespaced": True}
+            },
+        )
+
+    async def _call(
+        self, method: str, kind: Kind, *, subresource: str | None = None, **arguments: Any
+    ) -> Body:
+        resource = self._resource(kind)
+        if subresource:
+            resource = resource.subresources[subresource]
+        call = getattr(self._client, method)
+        return await _answer(call(resource, serialize=False, _request_timeout=TIMEOUT, **arguments))
+
+    async def _request(self, method: str, path: str) -> Body:
+        call = self._client.request(method, path, serialize=False, _request_timeout=TIMEOUT)
+        return await _answer(call)
+
+
+async def _answer(call: Any) -> Body:
+    try:
+        response = await asyncio.wait_for(call, TIMEOUT + 1)
+        answer: Body = await response.json()
+    except client.ApiException as error:
+        raise _api_error(error) from error
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        text = str(error) or type(error).__name__
+        raise ApiError(0, f"the API server did not answer: {text}") from error
+    return answer
+
+
+def _api_error(error: Any) -> ApiError:
+    seconds: Any = None
+    try:
+        status = json.loads(error.body)
+        details = status.get("details") or {}
+        causes = tuple(str(cause.get("reason")) for cause in details.get("causes") or ())
+        message, reason = str(status.get("message") or ""), str(status.get("reason") or "")
+        seconds = details.get("retryAfterSeconds")
+    except (ValueError, TypeError, AttributeError):
+        causes, message, reason = (), "", ""
+    header: Any = (error.headers or {}).get("Retry-After")
+    retry_after: float | None
+    try:
+        retry_after = float(header if header is not None else seconds)
+    except (TypeError, ValueError):
+        retry_after = None
+    return ApiError(
+        status=int(error.status or 0),
+        message=message or f"the API server answered {error.status} {error.reason}",
+        reason=reason,
+        causes=causes,
+        retry_after=retry_after,
+    )

@@ -1,0 +1,99 @@
+"""`localregistry run`: options, logging, and the event loop around `app.run`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Mapping
+
+from localregistry.resources.config import OperatorConfig
+
+
+def main(argv: list[str]) -> int:
+    """Runs the operator until SIGTERM; 1 where the process should be started anew."""
+    options = parse(argv, os.environ)
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=options.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    from localregistry.controller import app
+
+    settings = app.Settings(
+        config=OperatorConfig(
+            namespace=options.namespace,
+            registry_image=options.registry_image,
+            agent_image=options.agent_image,
+            image_pull_policy=options.image_pull_policy,
+            image_pull_secrets=tuple(options.image_pull_secrets),
+            agent_privileged=options.agent_privileged,
+        ),
+        identity=options.identity,
+        health_port=options.health_port,
+        agent_port=options.agent_port,
+    )
+    asyncio.run(app.run(settings))
+    return 0
+
+
+def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
+    """Options win over the environment, which wins over the defaults."""
+    default = OperatorConfig()
+    parser = argparse.ArgumentParser(
+        prog="localregistry run",
+        description="Runs the operator: reconciles LocalRegistries and keeps the nodes' trust.",
+    )
+
+    def option(flag: str, variable: str, fallback: str, text: str) -> None:
+        parser.add_argument(
+            flag, default=environ.get(variable) or fallback, help=f"{text} [${variable}]"
+        )
+
+    option("--namespace", "POD_NAMESPACE", default.namespace, "the operator's own namespace")
+    option("--identity", "POD_NAME", socket.gethostname(), "this process, in Lease and Events")
+    option("--registry-image", "REGISTRY_IMAGE", default.registry_image, "the registry's image")
+    option("--agent-image", "AGENT_IMAGE", default.agent_image, "the node agent's image")
+    option(
+        "--image-pull-policy", "AGENT_PULL_POLICY", default.image_pull_policy, "the agent image's"
+    )
+    option("--log-level", "LOG_LEVEL", "info", "debug, info, warning or error")
+    parser.add_argument(
+        "--image-pull-secrets",
+        type=_words,
+        default=_words(environ.get("AGENT_PULL_SECRETS", "")),
+        help="Secrets for the agent's image, separated by commas [$AGENT_PULL_SECRETS]",
+    )
+    parser.add_argument(
+        "--agent-privileged",
+        type=_truth,
+        default=_truth(environ.get("AGENT_PRIVILEGED") or "true"),
+        help="false: the least privileges that work instead of privileged [$AGENT_PRIVILEGED]",
+    )
+    parser.add_argument(
+        "--health-port",
+        type=int,
+        default=int(environ.get("HEALTH_PORT") or 8080),
+        help="serves /healthz and /readyz [$HEALTH_PORT]",
+    )
+    parser.add_argument("--agent-port", type=int, default=None, help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    if options.log_level.upper() not in logging.getLevelNamesMapping():
+        parser.error(f"--log-level {options.log_level}: choose debug, info, warning or error")
+    return options
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _truth(text: str) -> bool:
+    match text.strip().lower():
+        case "true" | "1" | "yes":
+            return True
+        case "false" | "0" | "no":
+            return False
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")

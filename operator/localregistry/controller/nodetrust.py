@@ -1,0 +1,219 @@
+"""What all LocalRegistries together mean for the nodes: the trust document and the agents.
+
+The document is computed from all claims and so owned by none. It is also the record of who holds
+which name, read back at start.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from localregistry.controller import grants
+from localregistry.controller.fleet import Fleet, NodesSummary
+from localregistry.controller.grants import Claim, Claims, Key
+from localregistry.controller.kinds import CONFIG_MAP, DAEMON_SET
+from localregistry.controller.kube import Api
+from localregistry.resources import node_agent, trust_config
+from localregistry.resources.config import OperatorConfig
+from localregistry.spec.hosts import Host
+from localregistry.spec.registry import LocalRegistry, Management
+from localregistry.trust import (
+    DOCUMENT_KEY,
+    Damaged,
+    NodeReason,
+    TrustDocument,
+    TrustedRegistry,
+)
+
+logger = logging.getLogger(__name__)
+
+# Many registries that come at once share one write; a withdrawal never waits.
+WRITE_EVERY = 2.0
+
+
+class NodeTrust:
+    """`wake(key)` has a LocalRegistry reconciled, `wake_trust()` this; both may come at any time.
+
+    `tell(node)` has a node's task renewed. `clock` is monotonic, `now` seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        config: OperatorConfig,
+        fleet: Fleet,
+        *,
+        wake: Callable[[Key], None],
+        wake_trust: Callable[[], None],
+        tell: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._api = api
+        self._config = config
+        self._fleet = fleet
+        self._wake = wake
+        self._wake_trust = wake_trust
+        self._tell = tell
+        self._clock = clock
+        self._now = now
+        self.claims = Claims()
+        self.document = TrustDocument()
+        self._installed = False
+        self._left_out: frozenset[str] = frozenset()
+        self._written_at = float("-inf")
+
+    async def load(self) -> None:
+        """Reads the document back that an earlier process wrote."""
+        namespace = self._config.namespace
+        body = await self._api.get(CONFIG_MAP, namespace, trust_config.NAME)
+        if body is None:
+            agents = await self._api.get(DAEMON_SET, namespace, node_agent.NAME)
+            self._installed = agents is not None
+        else:
+            self._installed = True
+            try:
+                self.document = TrustDocument.from_json((body.get("data") or {})[DOCUMENT_KEY])
+            except (KeyError, Damaged) as error:
+                logger.warning("The trust document is damaged and is made anew: %s", error)
+        self._fleet.remember(self.document)
+
+    # What a LocalRegistry's own reconcile says and asks
+
+    def seen(self, registry: LocalRegistry) -> Claim:
+        """Takes in what the spec claims; address and reachability stay as they are known."""
+        key = (registry.namespace, registry.name)
+        known = self.claims.get(key)
+        entry = self._entry(registry.uid)
+        if known is None or known.uid != registry.uid:
+            known = None
+        claim = Claim(
+            uid=registry.uid,
+            namespace=registry.namespace,
+            name=registry.name,
+            created=registry.created,
+            host=registry.spec.host,
+            managed=registry.spec.management is Management.MANAGED,
+            address=known.address if known else entry.address if entry else "",
+            port=known.port if known else entry.port if entry else 80,
+            reachable=known.reachable if known else entry is not None,
+        )
+        self.update(claim)
+        return claim
+
+    def frozen(self, registry: LocalRegistry) -> None:
+        """A suspended LocalRegistry keeps exactly the trust that it has."""
+        claim = self.seen(registry)
+        entry = self._entry(registry.uid)
+        if entry:
+            host = Host.parse(entry.names[0])
+            self.update(grants.with_trust(claim, host=host, address=entry.address, port=entry.port))
+        else:
+            self.update(grants.without_trust(claim))
+
+    def update(self, claim: Claim) -> None:
+        """Records a claim; where that is news, the document and the rivals are looked at again."""
+        before = self.claims.get(claim.key)
+        if before == claim:
+            return
+        self.claims.put(claim)
+        self._wake_trust()
+        if before and (before.host != claim.host or before.uid != claim.uid):
+            self._wake_rivals(before)
+
+    def drop(self, key: Key) -> None:
+        """This LocalRegistry claims nothing any more: it is gone, going, or cannot be read."""
+        before = self.claims.drop(key)
+        if before:
+            self._wake_trust()
+            self._wake_rivals(before)
+
+    def holder_other_than(self, claim: Claim) -> Claim | None:
+        """Who else holds this claim's name; None where it is this one's."""
+        holder = self.claims.holder(claim.host.name, self.document)
+        return holder if holder and holder.key != claim.key else None
+
+    def covers(self, uid: str) -> bool:
+        """Whether nodes are told to trust it."""
+        return self._entry(uid) is not None
+
+    def left_out(self, uid: str) -> bool:
+        """Whether the document had no room for it."""
+        return uid in self._left_out
+
+    def failed_pulls(self, uid: str) -> bool:
+        """Whether some node could not pull the probe image: it may be gone from the registry."""
+        return any(
+            uid in report.exceptions and report.exceptions[uid].reason is NodeReason.PULL_FAILED
+            for report in self._fleet.reports.values()
+        )
+
+    def summarize(self, uid: str) -> NodesSummary | None:
+        """The nodes for this registry; None while the agents have not all been asked once."""
+        if not self._fleet.surveyed:
+            return None
+        return self._fleet.summarize(uid, self.document, now=self._now())
+
+    def still_trusting(self, uid: str) -> dict[str, str]:
+        """Ready nodes that have not confirmed the withdrawal, and why; none without agents."""
+        return self._fleet.still_trusting(uid, self.document) if self._installed else {}
+
+    # The reconcile of the nodes' side
+
+    async def reconcile(self) -> float | None:
+        """Writes document and DaemonSet where they differ; returns when to look again, if ever."""
+        decided = grants.decide(self.claims, self.document)
+        if not (self._installed or any(claim.managed for claim in self.claims)):
+            return None
+        before, after = self.document, decided.document
+        wait = self._written_at + WRITE_EVERY - self._clock()
+        if before != after and wait > 0 and not _withdraws(before, after):
+            return wait
+        self._left_out = decided.left_out
+        await self._api.apply(CONFIG_MAP, trust_config.build(after, self._config))
+        self._installed = True
+        if before != after:
+            self._written_at = self._clock()
+            self._announce(before, after)
+        await self._api.apply(DAEMON_SET, node_agent.build(self._config))
+        for node in self._fleet.pods:
+            self._tell(node)
+        return None
+
+    def _announce(self, before: TrustDocument, after: TrustDocument) -> None:
+        self.document = after
+        self._fleet.remember(after)
+        old, new = _by_uid(before), _by_uid(after)
+        changed = {uid for uid in old.keys() | new.keys() if old.get(uid) != new.get(uid)}
+        for uid in sorted(changed):
+            entry = new.get(uid) or old[uid]
+            verb = "Granted" if uid in new else "Withdrew"
+            logger.info(
+                "%s trust in %s for LocalRegistry %s", verb, ", ".join(entry.names), entry.owner
+            )
+        for claim in self.claims:
+            if claim.uid in changed or claim.uid in self._left_out:
+                self._wake(claim.key)
+                self._wake_rivals(claim)
+
+    def _wake_rivals(self, claim: Claim) -> None:
+        for rival in self.claims.rivals(claim):
+            self._wake(rival.key)
+
+    def _entry(self, uid: str) -> TrustedRegistry | None:
+        return _by_uid(self.document).get(uid)
+
+
+def _by_uid(document: TrustDocument) -> dict[str, TrustedRegistry]:
+    return {entry.uid: entry for entry in document.registries}
+
+
+def _withdraws(before: TrustDocument, after: TrustDocument) -> bool:
+    """Whether some registry or name is taken out."""
+    new = _by_uid(after)
+    return any(
+        entry.uid not in new or set(entry.names) - set(new[entry.uid].names)
+        for entry in before.registries
+    )

@@ -1,0 +1,133 @@
+"""Asks the agents how far they are: after each change until they are through, else once a minute.
+
+Agents hold no credential and call nobody; the controller asks them, at a bounded rate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+import aiohttp
+
+from localregistry.controller.fleet import AgentPod, Fleet
+from localregistry.controller.workqueue import WorkQueue
+from localregistry.trust import AGENT_PORT, Damaged, NodeReason, Report
+
+logger = logging.getLogger(__name__)
+
+# Agents answer from memory; a node that takes longer is asked again later.
+TIMEOUT = aiohttp.ClientTimeout(total=3)
+ASKERS = 16
+# A node that is through is asked again once a minute, spread so that 1,000 nodes make 17 calls/s.
+SETTLED_SECONDS = 60.0
+# While a change is under way: five times a second for as many nodes as 16 askers keep up with.
+BUSY_SECONDS = 0.2
+BUSY_NODES = 50
+# After this many questions something else is wrong than slowness: slow down, up to 5 s.
+PATIENCE = 50
+SLOWEST_SECONDS = 5.0
+# An answer is a line per registry that is not proved: 1 MiB is far more than 900 KB of trust.
+MAX_ANSWER = 1 << 20
+
+
+class Poller:
+    """Keeps `fleet.reports` fresh.
+
+    `changed(uids)` is called when an answer is news for these registries (None: for all).
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        session: aiohttp.ClientSession,
+        *,
+        revision: Callable[[], str],
+        changed: Callable[[set[str] | None], None],
+        port: int = AGENT_PORT,
+    ) -> None:
+        self._fleet = fleet
+        self._session = session
+        self._revision = revision
+        self._changed = changed
+        self._port = port
+        self._queue: WorkQueue[str] = WorkQueue()
+        self._attempts: dict[str, int] = {}
+        self._unasked: set[str] | None = None
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        self._unasked = set(self._fleet.pods)
+        self._note_asked("")
+        for node in self._fleet.pods:
+            self._queue.add(node)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(ASKERS):
+                group.create_task(self._ask_forever())
+
+    def soon(self, node: str) -> None:
+        """This node has something new to work on, or a new agent."""
+        self._attempts.pop(node, None)
+        self._queue.add_after(node, self._busy())
+
+    async def _ask_forever(self) -> None:
+        while True:
+            node = await self._queue.get()
+            try:
+                await self._ask(node)
+            finally:
+                self._queue.done(node)
+
+    async def _ask(self, node: str) -> None:
+        pod = self._fleet.pods.get(node)
+        if pod is None:
+            self._attempts.pop(node, None)
+            self._note_asked(node)
+            return
+        report = await self._report(pod) if pod.address else None
+        before = self._fleet.reports.get(node)
+        if report is not None and before != report:
+            self._fleet.reports[node] = report
+            self._changed(self._fleet.affected(before, report))
+        self._note_asked(node)
+        if report is not None and self._settled(report):
+            self._attempts.pop(node, None)
+            self._queue.add_after(node, SETTLED_SECONDS * random.uniform(0.8, 1.2))
+            return
+        attempts = self._attempts[node] = self._attempts.get(node, 0) + 1
+        late = max(0, attempts - PATIENCE)
+        self._queue.add_after(node, min(self._busy() * 1.3 ** min(late, 40), SLOWEST_SECONDS))
+
+    async def _report(self, pod: AgentPod) -> Report | None:
+        host = f"[{pod.address}]" if ":" in pod.address else pod.address
+        try:
+            url = f"http://{host}:{self._port}/status"
+            async with self._session.get(url, timeout=TIMEOUT) as answer:
+                if answer.status != 200:
+                    return None
+                return Report.from_json(await answer.content.read(MAX_ANSWER))
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            logger.debug("Agent on %s does not answer: %s", pod.node, error)
+        except Damaged as error:
+            logger.warning("Agent on %s gave an answer that cannot be read: %s", pod.node, error)
+        return None
+
+    def _settled(self, report: Report) -> bool:
+        return report.revision == self._revision() and not any(
+            result.reason in (NodeReason.PENDING, NodeReason.PULL_FAILED)
+            for result in report.exceptions.values()
+        )
+
+    def _busy(self) -> float:
+        return BUSY_SECONDS * max(1.0, len(self._fleet.pods) / BUSY_NODES)
+
+    def _note_asked(self, node: str) -> None:
+        if self._unasked is None:
+            return
+        self._unasked.discard(node)
+        if not self._unasked:
+            self._unasked = None
+            self._fleet.surveyed = True
+            self._changed(None)

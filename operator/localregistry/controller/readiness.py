@@ -1,0 +1,138 @@
+"""Reads conditions off the live children: pure, one function per condition.
+
+Each is an ordered list of questions; the first that applies decides. Messages are the words of the
+object that knows the cause where it has any, and name the next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from localregistry.controller.fleet import NodesSummary
+from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
+from localregistry.spec.reasons import Reason
+from localregistry.spec.registry import LocalRegistry
+from localregistry.spec.storage import StorageKind
+
+TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
+
+# A controller that works writes an Ingress's address within seconds.
+INGRESS_PATIENCE = 60.0
+
+Body = Mapping[str, Any]
+
+
+def storage(registry: LocalRegistry, claim: Body | None) -> Condition:
+    """From the claim, made by us or named by the user; None where there is none."""
+    kind = registry.spec.storage.kind
+    if kind is StorageKind.EPHEMERAL:
+        return _storage(TRUE, Reason.EPHEMERAL, "Images are kept in the pod and are lost with it")
+    if claim is None:
+        return _storage(
+            FALSE,
+            Reason.CLAIM_NOT_FOUND,
+            f"PersistentVolumeClaim {registry.spec.storage.existing_claim} does not exist: create "
+            "it in this namespace, or name another one",
+        )
+    meta = claim["metadata"]
+    phase = (claim.get("status") or {}).get("phase")
+    if meta.get("deletionTimestamp"):
+        message = f"PersistentVolumeClaim {meta['name']} is being deleted while it is in use"
+        return _storage(FALSE, Reason.CLAIM_TERMINATING, message)
+    if phase == "Bound":
+        return _storage(TRUE, Reason.CLAIM_BOUND, f"PersistentVolumeClaim {meta['name']} is bound")
+    if phase == "Lost":
+        message = f"PersistentVolumeClaim {meta['name']} has lost its volume: restore the volume"
+        return _storage(FALSE, Reason.CLAIM_LOST, message)
+    return _storage(
+        UNKNOWN,
+        Reason.CLAIM_PENDING,
+        f"PersistentVolumeClaim {meta['name']} waits for a volume: if this lasts, see "
+        f"kubectl describe pvc {meta['name']} -n {registry.namespace}",
+    )
+
+
+def available(registry: LocalRegistry, deployment: Body) -> Condition:
+    """From the Deployment. A registry that has never been available yet is Unknown, not False."""
+    meta, status = deployment["metadata"], deployment.get("status") or {}
+    conditions = {c["type"]: c for c in status.get("conditions") or ()}
+    seen = int(status.get("observedGeneration") or 0) >= int(meta.get("generation") or 0)
+    pods = int(status.get("updatedReplicas") or 0)
+    ready = int(status.get("availableReplicas") or 0)
+    if seen and ready >= 1 and pods >= 1:
+        return _available(TRUE, Reason.DEPLOYMENT_AVAILABLE, "The registry answers")
+    failure = conditions.get("ReplicaFailure")
+    if seen and failure and failure.get("status") == "True":
+        message = f"The registry's pod cannot be made: {failure.get('message')}"
+        return _available(FALSE, Reason.DEPLOYMENT_UNAVAILABLE, message)
+    where = f"kubectl describe pod -n {registry.namespace} -l app.kubernetes.io/name=registry"
+    progressing = conditions.get("Progressing")
+    if seen and progressing and progressing.get("status") == "False":
+        message = f"The registry's pod does not become ready: see {where}"
+        return _available(FALSE, Reason.DEPLOYMENT_UNAVAILABLE, message)
+    if _status_before(registry, ConditionType.REGISTRY_AVAILABLE) in (TRUE.value, FALSE.value):
+        message = f"The registry's pod is not ready: if this lasts, see {where}"
+        return _available(FALSE, Reason.DEPLOYMENT_UNAVAILABLE, message)
+    message = f"The registry's pod is starting: if this lasts, see {where}"
+    return _available(UNKNOWN, Reason.DEPLOYMENT_PROGRESSING, message)
+
+
+def exposed(registry: LocalRegistry, ingress: Body | None, *, age: float) -> Condition:
+    """From the Ingress; `age` is its age in seconds."""
+    if ingress is None:
+        return _exposed(TRUE, Reason.INGRESS_DISABLED, "There is no Ingress: it is not asked for")
+    addresses = ((ingress.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    if addresses:
+        first = addresses[0].get("ip") or addresses[0].get("hostname") or "an address"
+        message = f"The Ingress serves {registry.spec.host} at {first}"
+        return _exposed(TRUE, Reason.INGRESS_ADMITTED, message)
+    class_name = (ingress.get("spec") or {}).get("ingressClassName")
+    if age < INGRESS_PATIENCE:
+        return _exposed(UNKNOWN, Reason.INGRESS_PENDING, "The Ingress waits for its controller")
+    message = (
+        f"No controller has taken the Ingress (class {class_name}): is one running for that class?"
+        if class_name
+        else "No controller has taken the Ingress: the cluster has no default IngressClass, so set "
+        "spec.ingress.className"
+    )
+    return _exposed(FALSE, Reason.INGRESS_NOT_ADMITTED, message)
+
+
+def nodes(summary: NodesSummary) -> Condition:
+    """From what the agents answered for this registry."""
+    if summary.desired == 0:
+        message = "No Linux node is Ready: nothing can pull"
+        return _nodes(UNKNOWN, Reason.NO_ELIGIBLE_NODES, message)
+    if summary.failing:
+        first = summary.failing[0]
+        more = f" (and {len(summary.failing) - 1} more)" if len(summary.failing) > 1 else ""
+        message = f"{summary.text} nodes can pull; {first.name}: {first.message}{more}"
+        return _nodes(FALSE, Reason.NODES_FAILING, message)
+    if summary.waiting:
+        message = f"{summary.text} nodes can pull; waiting for {', '.join(summary.waiting[:3])}"
+        return _nodes(UNKNOWN, Reason.NODES_PENDING, message)
+    return _nodes(TRUE, Reason.NODES_CONFIGURED, f"All {summary.desired} nodes pulled an image")
+
+
+def _status_before(registry: LocalRegistry, which: ConditionType) -> str | None:
+    for condition in registry.status.get("conditions") or ():
+        if condition.get("type") == which.value:
+            return str(condition.get("status"))
+    return None
+
+
+def _storage(status: ConditionStatus, reason: Reason, message: str) -> Condition:
+    return Condition(ConditionType.STORAGE_READY, status, reason, message)
+
+
+def _available(status: ConditionStatus, reason: Reason, message: str) -> Condition:
+    return Condition(ConditionType.REGISTRY_AVAILABLE, status, reason, message)
+
+
+def _exposed(status: ConditionStatus, reason: Reason, message: str) -> Condition:
+    return Condition(ConditionType.EXPOSED, status, reason, message)
+
+
+def _nodes(status: ConditionStatus, reason: Reason, message: str) -> Condition:
+    return Condition(ConditionType.NODES_READY, status, reason, message)

@@ -1,0 +1,95 @@
+"""Brings one LocalRegistry to what its spec says: read the parent, apply the children, judge, write
+the status once. Level-triggered: it may run at any time and as often as anybody likes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from localregistry.controller.events import Events
+from localregistry.controller.finalizer import Finalizer
+from localregistry.controller.grants import Key
+from localregistry.controller.kinds import LOCAL_REGISTRY
+from localregistry.controller.kube import Api
+from localregistry.controller.nodetrust import NodeTrust
+from localregistry.controller.status import complete
+from localregistry.controller.statuswriter import StatusWriter
+from localregistry.controller.steps import Body, Steps, Work
+from localregistry.resources.config import OperatorConfig
+from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
+from localregistry.spec.reasons import Reason
+from localregistry.spec.registry import InvalidSpec, LocalRegistry
+
+
+class Reconciler:
+    """Many keys run side by side in one event loop; one key never twice at once."""
+
+    def __init__(
+        self,
+        api: Api,
+        config: OperatorConfig,
+        trust: NodeTrust,
+        posts: Events,
+        *,
+        push: Callable[[str, str], Awaitable[bool]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._api = api
+        self._trust = trust
+        self._steps = Steps(api, config, trust, push=push, clock=clock)
+        self._status = StatusWriter(api, posts, clock=clock)
+        self._finalizer = Finalizer(api, trust, posts)
+
+    async def reconcile(self, key: Key) -> float | None:
+        """When to look again unasked, in seconds, if at all.
+
+        Raises ApiError where the run must be tried again.
+        """
+        namespace, name = key
+        body = await self._api.get(LOCAL_REGISTRY, namespace, name)
+        if body is None:
+            self._trust.drop(key)
+            return None
+        try:
+            registry = LocalRegistry.from_body(body)
+        except InvalidSpec as error:
+            return await self._invalid(key, body, str(error))
+        if registry.deleted:
+            return await self._finish(key, body, registry)
+        if registry.spec.suspend:
+            return await self._suspend(body, registry)
+        body = await self._finalizer.ensure(body)
+        work = Work(body, registry, self._trust.seen(registry))
+        await self._steps.run(work)
+        complete(registry, work.findings)
+        later = await self._status.write(body, registry, work.findings)
+        if later is not None:
+            work.within(later)
+        return work.again
+
+    async def _finish(self, key: Key, body: Body, registry: LocalRegistry | None) -> float | None:
+        """Deletion: the trust goes first, and no child is made again."""
+        self._trust.drop(key)
+        again = await self._finalizer.finish(body, registry)
+        if again is None:
+            self._steps.forget(body["metadata"]["uid"])
+            self._status.forget(body["metadata"]["uid"])
+        return again
+
+    async def _suspend(self, body: Body, registry: LocalRegistry) -> float | None:
+        """Everything stays as it is, trust included; only that this was seen is told."""
+        self._trust.frozen(registry)
+        await self._status.write_conditions(body, [])
+        return None
+
+    async def _invalid(self, key: Key, body: Body, message: str) -> float | None:
+        """What an older CRD let pass, say: nothing is applied, and nothing trusted any more."""
+        if body["metadata"].get("deletionTimestamp"):
+            return await self._finish(key, body, None)
+        self._trust.drop(key)
+        condition = Condition(
+            ConditionType.READY, ConditionStatus.FALSE, Reason.INVALID_SPEC, message
+        )
+        await self._status.write_conditions(body, [condition])
+        return None

@@ -1,0 +1,144 @@
+"""Builds `status` from what a reconcile found, and tells whether it must be written: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from localregistry.controller.fleet import MAX_EXAMPLES, NodesSummary
+from localregistry.spec import names
+from localregistry.spec.conditions import (
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    merge_conditions,
+    ready_condition,
+)
+from localregistry.spec.reasons import Reason
+from localregistry.spec.registry import LocalRegistry, Management
+from localregistry.spec.storage import StorageKind
+
+# How much of one node's message the status holds: ten of them stay far below any limit.
+MAX_NODE_MESSAGE = 512
+
+
+@dataclass
+class Findings:
+    """What one reconcile found out. `nodes` None: nothing is known, so the old counts stand."""
+
+    conditions: dict[ConditionType, Condition] = field(default_factory=dict)
+    claim: Mapping[str, Any] | None = None
+    nodes: NodesSummary | None = None
+
+    def put(self, condition: Condition) -> None:
+        self.conditions[condition.type] = condition
+
+
+def complete(registry: LocalRegistry, findings: Findings) -> None:
+    """Adds what follows from the rest: Ready, and NodesReady as it stood while nobody knows."""
+    found = findings.conditions
+    if ConditionType.NODES_READY not in found:
+        findings.put(_nodes_before(registry))
+    findings.put(
+        ready_condition(
+            found[ConditionType.STORAGE_READY],
+            found[ConditionType.REGISTRY_AVAILABLE],
+            found[ConditionType.NODES_READY],
+        )
+    )
+
+
+def build(registry: LocalRegistry, findings: Findings, *, now: str) -> dict[str, Any]:
+    """The whole status as it is to be applied. `now` is RFC 3339."""
+    old = registry.status
+    host = registry.spec.host
+    scheme = "https" if registry.spec.ingress.tls_secret else "http"
+    status: dict[str, Any] = {
+        "observedGeneration": registry.generation,
+        "conditions": merge_conditions(
+            old.get("conditions"),
+            findings.conditions.values(),
+            generation=registry.generation,
+            now=now,
+        ),
+        "url": f"{scheme}://{host}",
+        "endpoint": f"{names.child_name(registry.name)}.{registry.namespace}.svc:80",
+        "storage": _storage(registry, findings.claim),
+        "nodes": _nodes(registry, findings),
+    }
+    return {key: value for key, value in status.items() if value}
+
+
+def conditions_only(
+    old: Mapping[str, Any], conditions: Iterable[Condition], *, generation: int, now: str
+) -> dict[str, Any]:
+    """The old status with other conditions: for a resource whose spec cannot be read."""
+    merged = merge_conditions(old.get("conditions"), conditions, generation=generation, now=now)
+    return {**old, "observedGeneration": generation, "conditions": merged}
+
+
+def only_counts_differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether writing can wait: nothing but the number of nodes, and words about it, moved."""
+    return bool(_without_counts(old) == _without_counts(new))
+
+
+def _without_counts(status: Mapping[str, Any]) -> Any:
+    conditions = [
+        (c["type"], c["status"], c["reason"], c["observedGeneration"])
+        for c in status.get("conditions") or ()
+    ]
+    rest = {k: v for k, v in status.items() if k not in ("nodes", "conditions")}
+    return rest, conditions
+
+
+def _storage(registry: LocalRegistry, claim: Mapping[str, Any] | None) -> dict[str, Any]:
+    if registry.spec.storage.kind is StorageKind.EPHEMERAL:
+        return {"summary": "ephemeral"}
+    if claim is None:
+        # Above all claimUID stays: it is how a lost claim is told from one never made.
+        return dict(registry.status.get("storage") or {})
+    capacity = ((claim.get("status") or {}).get("capacity") or {}).get("storage")
+    requests = ((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}
+    found = {
+        "claimName": claim["metadata"]["name"],
+        "claimUID": claim["metadata"]["uid"],
+        "capacity": capacity,
+        "summary": capacity or requests.get("storage"),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _nodes(registry: LocalRegistry, findings: Findings) -> dict[str, Any]:
+    if registry.spec.management is Management.UNMANAGED:
+        return {"summary": "-"}
+    if findings.nodes is None:
+        return dict(registry.status.get("nodes") or {})
+    summary = findings.nodes
+    result: dict[str, Any] = {
+        "desired": summary.desired,
+        "ready": summary.ready,
+        "summary": summary.text,
+    }
+    if summary.failing:
+        result["failing"] = [
+            {
+                "name": failure.name,
+                "runtime": failure.runtime,
+                "reason": failure.reason.value,
+                "message": failure.message[:MAX_NODE_MESSAGE],
+            }
+            for failure in summary.failing[:MAX_EXAMPLES]
+        ]
+    return result
+
+
+def _nodes_before(registry: LocalRegistry) -> Condition:
+    """After a start of the operator the agents are asked first; until then nothing has changed."""
+    which = ConditionType.NODES_READY
+    for condition in registry.status.get("conditions") or ():
+        if condition.get("type") == which.value:
+            status = ConditionStatus(condition["status"])
+            return Condition(which, status, Reason(condition["reason"]), condition["message"])
+    message = "The nodes have not been asked yet"
+    return Condition(which, ConditionStatus.UNKNOWN, Reason.RECONCILING, message)

@@ -1,0 +1,238 @@
+"""The four steps of a reconcile: storage, registry, exposure, nodes.
+
+Each applies what is its own, judges it in one condition, and leaves what the later steps need in
+the `Work`. A step that fails says so in its condition and lets the others go on; only an API server
+that does not answer, or was quicker than we were, ends the run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from localregistry.controller import readiness
+from localregistry.controller.children import BeingDeleted, Children, NameConflict
+from localregistry.controller.errors import ApiError
+from localregistry.controller.grants import Claim
+from localregistry.controller.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, INGRESS, SERVICE
+from localregistry.controller.kube import Api
+from localregistry.controller.nodetrust import NodeTrust
+from localregistry.controller.probe import PushFailed
+from localregistry.controller.status import Findings
+from localregistry.controller.timestamps import epoch
+from localregistry.resources import claim as claim_resource
+from localregistry.resources import configmap, deployment, ingress, service
+from localregistry.resources.config import OperatorConfig
+from localregistry.spec import names
+from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
+from localregistry.spec.reasons import Reason
+from localregistry.spec.registry import LocalRegistry, Management
+from localregistry.spec.storage import StorageKind
+
+Body = dict[str, Any]
+
+# What nothing tells us of is looked at again after this: an Ingress without an address, a name
+# that somebody else has.
+LOOK_AGAIN = 15.0
+# A child that is going, or a registry that did not take the probe image yet.
+SOON_AGAIN = 2.0
+
+
+@dataclass
+class Work:
+    """One run: the parent as read, its claim, what was found, and when to look again (seconds)."""
+
+    body: Body
+    registry: LocalRegistry
+    claim: Claim
+    findings: Findings = field(default_factory=Findings)
+    again: float | None = None
+
+    def within(self, seconds: float) -> None:
+        self.again = seconds if self.again is None else min(self.again, seconds)
+
+    def found(
+        self,
+        which: ConditionType,
+        reason: Reason,
+        message: str,
+        status: ConditionStatus = ConditionStatus.FALSE,
+    ) -> None:
+        self.findings.conditions[which] = Condition(which, status, reason, message)
+
+
+class Steps:
+    """`push(endpoint, uid)` puts the probe image into a registry; `clock`: seconds since 1970."""
+
+    def __init__(
+        self,
+        api: Api,
+        config: OperatorConfig,
+        trust: NodeTrust,
+        *,
+        push: Callable[[str, str], Awaitable[bool]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._api = api
+        self._config = config
+        self._trust = trust
+        self._push = push
+        self._clock = clock
+        self._children = Children(api)
+        self._pushed: set[str] = set()
+
+    async def run(self, work: Work) -> None:
+        """All steps, each needing what the one before has found."""
+        for which, step in (
+            (ConditionType.STORAGE_READY, self._storage),
+            (ConditionType.REGISTRY_AVAILABLE, self._registry),
+            (ConditionType.EXPOSED, self._exposure),
+            (ConditionType.NODES_READY, self._nodes),
+        ):
+            try:
+                await step(work)
+            except NameConflict as error:
+                work.within(LOOK_AGAIN)
+                work.found(which, Reason.NAME_CONFLICT, str(error))
+            except BeingDeleted as error:
+                work.within(SOON_AGAIN)
+                work.found(which, Reason.RECONCILING, str(error))
+            except ApiError as error:
+                reason = _reason(error)
+                if reason is None:
+                    raise
+                work.within(LOOK_AGAIN)
+                work.found(which, reason, str(error))
+
+    def forget(self, uid: str) -> None:
+        """This LocalRegistry is going."""
+        self._children.forget(uid)
+        self._pushed.discard(uid)
+
+    async def _storage(self, work: Work) -> None:
+        registry = work.registry
+        if registry.spec.storage.kind is StorageKind.SIZE and await self._lost(work):
+            return
+        config_map = configmap.build(registry, self._config)
+        await self._children.reconcile(registry, CONFIG_MAP, config_map)
+        if registry.spec.storage.kind is StorageKind.EXISTING:
+            wanted = registry.spec.storage.existing_claim or ""
+            claim = await self._api.get(CLAIM, registry.namespace, wanted)
+        else:
+            body = claim_resource.build(registry, self._config)
+            claim = await self._children.reconcile(registry, CLAIM, body)
+        work.findings.claim = claim
+        work.findings.put(readiness.storage(registry, claim))
+
+    async def _lost(self, work: Work) -> bool:
+        """Whether the claim that held the images is gone: then nothing is made unasked."""
+        registry = work.registry
+        recorded = (registry.status.get("storage") or {}).get("claimUID")
+        accepted = registry.annotations.get(names.ACCEPT_DATA_LOSS_ANNOTATION)
+        if not recorded or recorded == accepted:
+            return False
+        name = names.child_name(registry.name)
+        live = await self._api.get(CLAIM, registry.namespace, name)
+        if live is not None and live["metadata"]["uid"] == recorded:
+            return False
+        message = (
+            f"PersistentVolumeClaim {name} with the images (UID {recorded}) is gone. Restore it, "
+            f"or start empty: kubectl annotate localregistry {registry.name} "
+            f"-n {registry.namespace} {names.ACCEPT_DATA_LOSS_ANNOTATION}={recorded}"
+        )
+        work.found(ConditionType.STORAGE_READY, Reason.DATA_LOST, message)
+        return True
+
+    async def _registry(self, work: Work) -> None:
+        registry = work.registry
+        stored = work.findings.conditions[ConditionType.STORAGE_READY]
+        if stored.reason in (Reason.DATA_LOST, Reason.NAME_CONFLICT):
+            which, message = ConditionType.REGISTRY_AVAILABLE, stored.message
+            work.found(which, Reason.WAITING_FOR_STORAGE, message)
+            return
+        body = deployment.build(registry, self._config)
+        live = await self._children.reconcile(registry, DEPLOYMENT, body)
+        body = service.build(registry, self._config)
+        served = await self._children.reconcile(registry, SERVICE, body)
+        if live and served:
+            work.findings.put(readiness.available(registry, live))
+            address = str((served.get("spec") or {}).get("clusterIP") or "")
+            work.claim = replace(work.claim, address="" if address == "None" else address)
+
+    async def _exposure(self, work: Work) -> None:
+        registry = work.registry
+        holder = self._trust.holder_other_than(work.claim)
+        wanted = None if holder else ingress.build(registry, self._config)
+        live = await self._children.reconcile(registry, INGRESS, wanted)
+        if holder:
+            work.found(ConditionType.EXPOSED, Reason.HOST_CONFLICT, _held(registry, holder))
+            return
+        age = self._clock() - epoch(live["metadata"].get("creationTimestamp")) if live else 0.0
+        condition = readiness.exposed(registry, live, age=age)
+        work.findings.put(condition)
+        if not condition.is_true:
+            work.within(LOOK_AGAIN)
+
+    async def _nodes(self, work: Work) -> None:
+        registry, which = work.registry, ConditionType.NODES_READY
+        if registry.spec.management is Management.UNMANAGED:
+            self._trust.update(work.claim)
+            message = "Nodes are left alone, as spec.nodes.management says"
+            work.found(which, Reason.UNMANAGED, message, ConditionStatus.TRUE)
+            return
+        holder = self._trust.holder_other_than(work.claim)
+        stored = work.findings.conditions[ConditionType.STORAGE_READY]
+        available = work.findings.conditions[ConditionType.REGISTRY_AVAILABLE]
+        refused = None
+        if not holder and stored.is_true and available.is_true:
+            refused = await self._make_reachable(work)
+        self._trust.update(work.claim)
+        work.findings.nodes = self._trust.summarize(registry.uid)
+        if holder:
+            work.found(which, Reason.HOST_CONFLICT, _held(registry, holder))
+        elif refused:
+            work.found(which, Reason.PROBE_PUSH_FAILED, refused)
+        elif self._trust.left_out(registry.uid):
+            message = "The nodes' trust document is full: remove LocalRegistries that are not used"
+            work.found(which, Reason.TRUST_TOO_LARGE, message)
+        elif not self._trust.covers(registry.uid):
+            message = "Nodes are configured as soon as the registry answers"
+            work.found(which, Reason.WAITING_FOR_REGISTRY, message, ConditionStatus.UNKNOWN)
+        elif work.findings.nodes is not None:
+            work.findings.put(readiness.nodes(work.findings.nodes))
+
+    async def _make_reachable(self, work: Work) -> str | None:
+        """Makes the registry one that nodes can prove themselves on; why it refuses, if it does."""
+        claim = work.claim
+        if not claim.address:
+            return None
+        if claim.uid not in self._pushed or self._trust.failed_pulls(claim.uid):
+            host = f"[{claim.address}]" if ":" in claim.address else claim.address
+            try:
+                await self._push(f"http://{host}:{claim.port}", claim.uid)
+            except PushFailed as error:
+                work.within(SOON_AGAIN)
+                return f"The probe image could not be pushed: {error}"
+            self._pushed.add(claim.uid)
+        work.claim = replace(claim, reachable=True)
+        return None
+
+
+def _reason(error: ApiError) -> Reason | None:
+    """The reason of a failure that trying again at once would not mend; None: try again."""
+    if error.namespace_terminating:
+        return Reason.TERMINATING
+    if error.forbidden:
+        return Reason.FORBIDDEN
+    if error.rejected:
+        return Reason.APPLY_FAILED
+    return None
+
+
+def _held(registry: LocalRegistry, holder: Claim) -> str:
+    return (
+        f"{registry.spec.host.name} is held by LocalRegistry {holder.namespace}/{holder.name}: "
+        "choose another host, or delete that one"
+    )

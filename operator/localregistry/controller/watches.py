@@ -1,0 +1,205 @@
+"""kopf as the informer: turns watch events into keys. The one module that imports `kopf`.
+
+Only `on.event`, which writes nothing to anybody's object. Two embedded operators, since kopf is
+either cluster-wide or of named namespaces: the second sees the agents' pods and the trust ConfigMap
+in the operator's own namespace, so that no right on all pods is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import kopf
+
+from localregistry.controller.kinds import (
+    CHILD_KINDS,
+    CONFIG_MAP,
+    DAEMON_SET,
+    NODE,
+    POD,
+    Kind,
+)
+from localregistry.resources.node_agent import COMPONENT as AGENT_COMPONENT
+from localregistry.spec import names
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+# kopf gives its own tasks up to 5 s to end.
+STOP_SECONDS = 8.0
+
+MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
+AGENTS = f"{MANAGED},{names.COMPONENT_LABEL}={AGENT_COMPONENT}"
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sinks:
+    """Where events go. None of these may block or raise: kopf swallows errors."""
+
+    registry: Callable[[str, str], None]
+    child: Callable[[Body], None]
+    node: Callable[[Body, bool], None]
+    agent: Callable[[Body, bool], None]
+    trust: Callable[[], None]
+
+
+async def watch(sinks: Sinks, *, namespace: str) -> None:
+    """Watches until cancelled, or raises: a CRD that is gone ends the operator.
+
+    kopf takes the process's signals and, at its end, cancels every task of its event loop, whoever
+    made it. So it gets a thread and a loop of its own, and events come over one by one.
+    """
+    # kopf tells of every event, and that it leaves the signals to us.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+    loop = asyncio.get_running_loop()
+    finished: asyncio.Future[None] = loop.create_future()
+    stop = threading.Event()
+
+    def finish(error: BaseException | None) -> None:
+        if not finished.done():
+            finished.set_exception(error or RuntimeError("the watches ended"))
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            asyncio.run(_watch(_handing_over(sinks, loop), namespace, stop))
+        except BaseException as raised:
+            error = raised
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(finish, error)
+
+    thread = threading.Thread(target=run, name="watches", daemon=True)
+    thread.start()
+    try:
+        await finished
+    finally:
+        stop.set()
+        await asyncio.to_thread(thread.join, STOP_SECONDS)
+
+
+async def _watch(sinks: Sinks, namespace: str, stop: threading.Event) -> None:
+    cluster = dict.fromkeys(CHILD_KINDS, MANAGED)
+    own = {
+        POD: AGENTS,
+        CONFIG_MAP: MANAGED,
+        DAEMON_SET: MANAGED,
+    }
+    async with asyncio.TaskGroup() as group:
+        for registry, selectors, scope in (
+            (_cluster(sinks), cluster, {"clusterwide": True}),
+            (_own(sinks), own, {"namespaces": [namespace]}),
+        ):
+            group.create_task(
+                kopf.operator(
+                    registry=registry,
+                    settings=_settings(selectors),
+                    standalone=True,
+                    stop_flag=stop,
+                    **scope,
+                )
+            )
+
+
+def _handing_over(sinks: Sinks, loop: asyncio.AbstractEventLoop) -> Sinks:
+    """The same sinks, to be called from kopf's thread."""
+
+    def over(sink: Callable[..., None]) -> Callable[..., None]:
+        return lambda *arguments: None if loop.is_closed() else _call(loop, sink, arguments)
+
+    return Sinks(
+        registry=over(sinks.registry),
+        child=over(sinks.child),
+        node=over(sinks.node),
+        agent=over(sinks.agent),
+        trust=over(sinks.trust),
+    )
+
+
+def _call(
+    loop: asyncio.AbstractEventLoop, sink: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
+    loop.call_soon_threadsafe(sink, *arguments)
+
+
+def _cluster(sinks: Sinks) -> kopf.OperatorRegistry:
+    registry = _registry()
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
+    async def on_registry(body: kopf.Body, **_: Any) -> None:
+        sinks.registry(body["metadata"]["namespace"], body["metadata"]["name"])
+
+    async def on_child(body: kopf.Body, **_: Any) -> None:
+        sinks.child(dict(body))
+
+    for kind in CHILD_KINDS:
+        kopf.on.event(
+            kind.group, kind.version, kind.plural, registry=registry, id=f"on_{kind.plural}"
+        )(on_child)
+
+    @kopf.on.event(NODE.group, NODE.version, NODE.plural, registry=registry)
+    async def on_node(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002
+        sinks.node(dict(body), type == "DELETED")
+
+    return registry
+
+
+def _own(sinks: Sinks) -> kopf.OperatorRegistry:
+    registry = _registry()
+
+    @kopf.on.event(POD.group, POD.version, POD.plural, registry=registry)
+    async def on_agent(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002
+        sinks.agent(dict(body), type == "DELETED")
+
+    async def on_trust(**_: Any) -> None:
+        sinks.trust()
+
+    for kind in (CONFIG_MAP, DAEMON_SET):
+        kopf.on.event(
+            kind.group, kind.version, kind.plural, registry=registry, id=f"on_{kind.plural}"
+        )(on_trust)
+    return registry
+
+
+def _registry() -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(_login)
+    return registry
+
+
+def _settings(selectors: Mapping[Kind, str]) -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    # The kinds are known, and the CRD is there before kopf starts: no right on CRDs or namespaces.
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    # A worker per object lingers this long: 5 s would keep every object of the first list at once.
+    settings.queueing.idle_timeout = 0.1
+    settings.watching.chunk_size = 200
+    settings.networking.request_timeout = 30
+    # The longest wait before a watch is resumed after an outage, so that Ready is back in 30 s.
+    settings.networking.error_backoffs = (1, 1, 2, 3, 5, 5, 5, 5, 5, 5)
+    for kind, selector in selectors.items():
+        settings.watching.label_selectors[kind.group, kind.version, kind.plural] = selector
+    return settings
+
+
+def _login(**arguments: Any) -> kopf.ConnectionInfo | None:
+    """As kopf's own, but by the API server's address: cluster DNS may need us, not we it."""
+    token = SERVICE_ACCOUNT / "token"
+    host = os.environ.get("KUBERNETES_SERVICE_HOST")
+    if not host or not token.exists():
+        return kopf.login_with_kubeconfig(**arguments)
+    host = f"[{host}]" if ":" in host else host
+    return kopf.ConnectionInfo(
+        server=f"https://{host}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}",
+        ca_path=str(SERVICE_ACCOUNT / "ca.crt"),
+        token=token.read_text().strip(),
+    )

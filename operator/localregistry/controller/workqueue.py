@@ -1,0 +1,112 @@
+"""A de-duplicating queue of keys with back-off per key, after client-go's.
+
+Keys, never objects: whoever takes a key reads the world as it is then. A key that is added while it
+is being worked on is worked on once more afterwards, so no change is lost and none runs twice at
+the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+# The first retry is quick, since a conflict is over after one read; five minutes is the longest a
+# mended cause may go unnoticed where nothing can be watched.
+BACKOFF_FIRST = 0.25
+BACKOFF_LAST = 300.0
+
+
+class WorkQueue(Generic[K]):
+    """Single event loop only. `clock` is monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        self._ready: deque[K] = deque()
+        self._waiting: set[K] = set()
+        self._running: set[K] = set()
+        self._dirty: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._added_at: dict[K, float] = {}
+        self._later: list[tuple[float, int, K]] = []
+        self._due: dict[K, float] = {}
+        self._order = itertools.count()
+        self._wakeup = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._ready) + len(self._running)
+
+    def add(self, key: K) -> None:
+        """Have the key worked on as soon as a worker is free."""
+        self._due.pop(key, None)
+        if key in self._running:
+            self._dirty.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            self._ready.append(key)
+            self._added_at[key] = self._clock()
+            self._wakeup.set()
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Have it worked on then; an earlier appointment of the same key stands."""
+        due = self._clock() + seconds
+        if key in self._waiting or self._due.get(key, float("inf")) <= due:
+            return
+        self._due[key] = due
+        heapq.heappush(self._later, (due, next(self._order), key))
+        self._wakeup.set()
+
+    def add_failed(self, key: K, *, longest: float = BACKOFF_LAST) -> float:
+        """Back-off that doubles with each failure in a row; returns the seconds chosen."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        seconds: float = min(BACKOFF_FIRST * 2 ** min(failures, 20), longest)
+        seconds *= random.uniform(0.8, 1.2)
+        self.add_after(key, seconds)
+        return seconds
+
+    def forget(self, key: K) -> None:
+        """The key went well: the next failure starts from the first back-off again."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> K:
+        """The next key; it counts as running until `done`."""
+        while True:
+            self._promote()
+            if self._ready:
+                key = self._ready.popleft()
+                self._waiting.discard(key)
+                self._running.add(key)
+                self._added_at.pop(key, None)
+                return key
+            self._wakeup.clear()
+            wait = self._later[0][0] - self._clock() if self._later else None
+            try:
+                await asyncio.wait_for(self._wakeup.wait(), wait)
+            except TimeoutError:
+                continue
+
+    def done(self, key: K) -> None:
+        self._running.discard(key)
+        if key in self._dirty:
+            self._dirty.discard(key)
+            self.add(key)
+
+    def oldest_age(self) -> float:
+        """Seconds that the longest waiting ready key has waited: 0 when none waits."""
+        if not self._added_at:
+            return 0.0
+        return self._clock() - min(self._added_at.values())
+
+    def _promote(self) -> None:
+        now = self._clock()
+        while self._later and self._later[0][0] <= now:
+            due, _, key = heapq.heappop(self._later)
+            if self._due.get(key) == due:
+                self.add(key)
