@@ -1,0 +1,106 @@
+# `make` alone lists what there is. `make demo` and `make test` are all that a newcomer needs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+# The cluster's scripts need nothing but Python itself, so they run before there is a virtualenv.
+KIND := PYTHONPATH=tests $(PYTHON) -m kind
+# The operator's image and the agent's, as the cluster's nodes know them.
+OPERATOR_IMAGE ?= docker.io/localregistry/operator:dev
+AGENT_IMAGE ?= docker.io/localregistry/agent:dev
+
+##@ The two commands
+
+.PHONY: demo
+demo: $(VENV)/.installed ## A real cluster, a registry in it, a push, and pods of the image on every node
+	$(PY) -m e2e.demo up
+
+.PHONY: test
+test: $(VENV)/.installed ## Everything: lint, types, unit, api and e2e tests, with one summary
+	$(PY) -m tiers lint unit api e2e
+
+##@ Parts of them
+
+.PHONY: demo-clean
+demo-clean: $(VENV)/.installed ## Remove the demo, and show that each node is as it was before
+	$(PY) -m e2e.demo down
+
+.PHONY: test-unit
+test-unit: $(VENV)/.installed ## Unit tests: no cluster, under 30 s
+	$(PY) -m tiers unit
+
+.PHONY: test-api
+test-api: $(VENV)/.installed ## Tests against a real etcd and kube-apiserver (built on first use)
+	$(PY) -m tiers api
+
+.PHONY: test-e2e
+test-e2e: $(VENV)/.installed ## Tests on the kind cluster: real kubelets, dockerd, containerd, nginx
+	$(PY) -m tiers e2e
+
+.PHONY: test-all
+test-all: $(VENV)/.installed ## As `test`, with what is too long for every change (none yet is)
+	$(PY) -m tiers lint unit api e2e
+
+.PHONY: cluster
+cluster: ## Bring up the kind cluster: one control plane, one Docker worker, one containerd worker
+	$(KIND) up
+
+.PHONY: cluster-delete
+cluster-delete: ## Delete it: no container, network or mount stays
+	$(KIND) down
+
+.PHONY: images
+images: $(VENV)/.installed ## Build the operator's and the agent's image
+	$(PY) -m e2e.images
+
+##@ For those who change it
+
+.PHONY: lint
+lint: $(VENV)/.installed ## ruff, mypy --strict, import-linter, generated files
+	$(PY) -m tiers lint
+
+.PHONY: format
+format: $(VENV)/.installed ## Let ruff lay out the code
+	$(VENV)/bin/ruff format operator tests manifests
+	$(VENV)/bin/ruff check --fix operator tests manifests
+
+.PHONY: manifests
+manifests: $(VENV)/.installed ## Generate install.yaml and the chart's CRD anew
+	$(PY) manifests/generate.py
+
+.PHONY: verify
+verify: $(VENV)/.installed ## Fail where a generated file is not what its source says
+	$(PY) manifests/generate.py --check
+
+.PHONY: golden
+golden: $(VENV)/.installed ## Write the golden files anew; read the diff before you commit it
+	$(PY) -m pytest tests/unit -q --update-golden
+
+.PHONY: install
+install: $(VENV)/.installed ## Make the virtualenv with all that the project and its tests need
+
+.PHONY: clean
+clean: ## Remove the virtualenv and caches; the cluster and its cache stay
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find operator tests -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/it"; exit 1; }
+	@echo "Making the virtualenv (about 30 s)"
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: apt-get install python3-venv"; exit 1; }
+	@$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
+	@# Programs of the tests: `python -m kind`, `-m tiers`, `-m e2e.demo`.
+	@echo "$(CURDIR)/tests" > "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/localregistry-tests.pth"
+	@touch $@

@@ -1,0 +1,110 @@
+"""`python -m tiers lint unit api e2e`: every tier runs, and one summary tells what became of each.
+
+A tier that runs no test, or skips one, has failed: the summary would claim what nobody has seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+LINT: tuple[tuple[str, ...], ...] = (
+    (str(BIN / "ruff"), "format", "--check", "operator", "tests", "manifests"),
+    (str(BIN / "ruff"), "check", "operator", "tests", "manifests"),
+    (str(BIN / "mypy"), "operator/localregistry", "tests/kind", "tests/tiers", "tests/e2e"),
+    (str(BIN / "lint-imports"),),
+    (sys.executable, "manifests/generate.py", "--check"),
+)
+EXPECTED = {
+    "lint": "under a minute",
+    "unit": "under 30 s",
+    "api": "a few minutes, with etcd and kube-apiserver built already",
+    "e2e": "some minutes on a cluster that is there; about 25 minutes where all must be built",
+}
+
+
+@dataclass
+class Result:
+    """What became of one tier; for lint a check counts as a test."""
+
+    tier: str
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        return self.passed > 0 and not self.failed and not self.skipped
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tiers", description=__doc__)
+    parser.add_argument("tiers", nargs="+", choices=list(EXPECTED), help="in this order")
+    parser.add_argument("--pytest", default="", help="more arguments for pytest, in one string")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    results = []
+    for tier in options.tiers:
+        print(f"\n== {tier}: {EXPECTED[tier]}", flush=True)
+        started = time.monotonic()
+        result = lint() if tier == "lint" else pytest(tier, options.pytest.split())
+        result.seconds = time.monotonic() - started
+        results.append(result)
+    return summarize(results)
+
+
+def lint() -> Result:
+    result = Result("lint")
+    for command in LINT:
+        print("+", " ".join(Path(part).name if part.startswith("/") else part for part in command))
+        sys.stdout.flush()
+        if subprocess.run(command, check=False).returncode:
+            result.failed += 1
+        else:
+            result.passed += 1
+    return result
+
+
+def pytest(tier: str, extra: list[str]) -> Result:
+    result = Result(tier)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", f"tests/{tier}", f"--junit-xml={report}"]
+        code = subprocess.run([*command, "-q", "--durations=5", *extra], check=False).returncode
+        if report.exists():
+            suite = next(ElementTree.parse(report).iter("testsuite"))
+            counts = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors")}
+            result.skipped = int(suite.get("skipped", 0))
+            result.failed = counts["failures"] + counts["errors"]
+            result.passed = counts["tests"] - result.failed - result.skipped
+    if code and not result.failed:
+        result.failed = 1
+    return result
+
+
+def summarize(results: list[Result]) -> int:
+    print("\n== summary")
+    for result in results:
+        mark = "ok    " if result.good else "FAILED"
+        print(
+            f"{mark} {result.tier:5} {result.passed:5} passed {result.failed:3} failed "
+            f"{result.skipped:3} skipped  {result.seconds:6.1f} s"
+        )
+    passed, failed = sum(r.passed for r in results), sum(r.failed for r in results)
+    print(f"{passed} passed, {failed} failed, {sum(r.skipped for r in results)} skipped")
+    return 0 if all(result.good for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""What the agents' answers mean for one registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localregistry.controller.fleet import AgentPod, Fleet, Node
+from localregistry.trust import (
+    NodeReason,
+    NodeResult,
+    Probe,
+    Report,
+    TrustDocument,
+    TrustedRegistry,
+)
+
+NOW = 1_800_000_000.0
+OLD = "2026-01-01T00:00:00Z"
+
+
+def entry(uid: str = "u1", address: str = "10.96.0.1") -> TrustedRegistry:
+    probe = Probe(f"{uid}.example.internal/localregistry-probe:v1", "sha256:c", "sha256:m")
+    return TrustedRegistry(uid, f"ns/{uid}", (f"{uid}.example.internal",), address, 80, probe)
+
+
+def node(name: str, *, ready: str = "True", created: str = OLD, **labels: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "creationTimestamp": created, "labels": labels},
+        "status": {
+            "nodeInfo": {"containerRuntimeVersion": "docker://26.1.5", "operatingSystem": "linux"},
+            "conditions": [{"type": "Ready", "status": ready}],
+        },
+    }
+
+
+def pod(node_name: str | None, *, uid: str = "p1", going: bool = False) -> dict[str, Any]:
+    meta: dict[str, Any] = {"name": f"agent-{uid}", "uid": uid}
+    if going:
+        meta["deletionTimestamp"] = OLD
+    return {"metadata": meta, "spec": {"nodeName": node_name}, "status": {"podIP": "10.244.0.9"}}
+
+
+def fleet(*nodes: dict[str, Any], document: TrustDocument | None = None) -> Fleet:
+    result = Fleet()
+    for body in nodes:
+        result.observe_node(body, gone=False)
+    if document:
+        result.remember(document)
+    return result
+
+
+def failing(reason: NodeReason = NodeReason.PULL_FAILED) -> dict[str, NodeResult]:
+    return {"u1": NodeResult(reason, "the registry does not answer")}
+
+
+def test_a_node_counts_as_ready_when_its_agent_proved_the_registry() -> None:
+    document = TrustDocument((entry(),))
+    nodes = fleet(node("a"), node("b"), document=document)
+    nodes.reports["a"] = Report(document.revision)
+    summary = nodes.summarize("u1", document, now=NOW)
+    assert (summary.text, summary.waiting, summary.failing) == ("1/2", ("b",), ())
+
+
+def test_a_node_that_reports_an_exception_is_an_example_in_the_status() -> None:
+    document = TrustDocument((entry(),))
+    nodes = fleet(node("a"), document=document)
+    nodes.reports["a"] = Report(document.revision, exceptions=failing())
+    (example,) = nodes.summarize("u1", document, now=NOW).failing
+    assert (example.name, example.runtime, example.reason, example.message) == (
+        "a",
+        "docker://26.1.5",
+        NodeReason.PULL_FAILED,
+        "the registry does not answer",
+    )
+
+
+def test_the_exception_of_another_registry_is_none_of_this_one() -> None:
+    document = TrustDocument((entry("u1"), entry("u2")))
+    nodes = fleet(node("a"), document=document)
+    nodes.reports["a"] = Report(document.revision, exceptions=failing())
+    assert nodes.summarize("u2", document, now=NOW).text == "1/1"
+
+
+def test_a_report_of_an_older_revision_proves_what_has_not_changed_since() -> None:
+    before, after = TrustDocument((entry("u1"),)), TrustDocument((entry("u1"), entry("u2")))
+    nodes = fleet(node("a"), document=before)
+    nodes.remember(after)
+    nodes.reports["a"] = Report(before.revision)
+    assert nodes.summarize("u1", after, now=NOW).text == "1/1"
+    assert nodes.summarize("u2", after, now=NOW).text == "0/1"
+
+
+def test_a_registry_that_moved_has_to_be_proved_anew() -> None:
+    before, after = TrustDocument((entry(),)), TrustDocument((entry(address="10.96.0.2"),))
+    nodes = fleet(node("a"), document=before)
+    nodes.remember(after)
+    nodes.reports["a"] = Report(before.revision)
+    assert nodes.summarize("u1", after, now=NOW).text == "0/1"
+
+
+def test_a_revision_that_nobody_remembers_proves_nothing() -> None:
+    document = TrustDocument((entry(),))
+    nodes = fleet(node("a"), document=document)
+    nodes.reports["a"] = Report("f" * 16)
+    assert nodes.summarize("u1", document, now=NOW).text == "0/1"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (node("a", ready="False"), "NotReady nodes are not waited for"),
+        (node("a", ready="Unknown"), "a node that is silent is not waited for"),
+        (node("a", **{"kubernetes.io/os": "windows"}), "only Linux nodes are eligible"),
+        (node("a", type="virtual-kubelet"), "a virtual kubelet has no runtime"),
+        (node("a", created="2027-01-15T08:00:00Z"), "a node may take a minute to join"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_node_does_not_count_when(body: dict[str, Any], why: str) -> None:
+    document = TrustDocument((entry(),))
+    assert fleet(body, document=document).summarize("u1", document, now=NOW).desired == 0, why
+
+
+def test_a_joining_node_counts_as_soon_as_it_is_proved() -> None:
+    document = TrustDocument((entry(),))
+    nodes = fleet(node("a", created="2027-01-15T08:00:00Z"), document=document)
+    nodes.reports["a"] = Report(document.revision)
+    assert nodes.summarize("u1", document, now=NOW).text == "1/1"
+
+
+def test_a_withdrawal_is_confirmed_by_a_report_of_the_new_document() -> None:
+    before, after = TrustDocument((entry(),)), TrustDocument()
+    nodes = fleet(node("a"), node("b"), node("c", ready="False"), document=before)
+    nodes.remember(after)
+    nodes.reports["a"] = Report(after.revision)
+    nodes.reports["b"] = Report(before.revision)
+    assert set(nodes.still_trusting("u1", after)) == {"b"}
+
+
+def test_a_node_that_could_not_withdraw_says_why() -> None:
+    after = TrustDocument()
+    nodes = fleet(node("a"), document=after)
+    nodes.reports["a"] = Report(after.revision, exceptions=failing(NodeReason.RELOAD_BLOCKED))
+    assert nodes.still_trusting("u1", after) == {"a": "the registry does not answer"}
+
+
+def test_the_news_of_an_answer_is_for_the_registries_that_it_changes() -> None:
+    one, two = TrustDocument((entry("u1"),)), TrustDocument((entry("u1"), entry("u2")))
+    nodes = fleet(document=one)
+    nodes.remember(two)
+    assert nodes.affected(None, Report(one.revision)) is None
+    assert nodes.affected(Report(one.revision), Report(two.revision)) == {"u2"}
+    assert nodes.affected(Report(two.revision), Report(two.revision, exceptions=failing())) == {
+        "u1"
+    }
+    assert nodes.affected(Report(two.revision, "docker"), Report(two.revision)) == set()
+
+
+def test_what_does_not_count_of_a_node_is_no_news() -> None:
+    nodes = fleet()
+    assert nodes.observe_node(node("a"), gone=False)
+    again = node("a")
+    again["metadata"]["resourceVersion"] = "7"
+    assert not nodes.observe_node(again, gone=False)
+    assert nodes.observe_node(node("a", ready="False"), gone=False)
+    assert nodes.observe_node(node("a"), gone=True)
+
+
+def test_the_last_event_of_an_old_pod_does_not_take_the_new_one_away() -> None:
+    nodes = fleet()
+    nodes.observe_pod(pod("a", uid="old"), gone=False)
+    nodes.observe_pod(pod("a", uid="new"), gone=False)
+    assert not nodes.observe_pod(pod("a", uid="old"), gone=True)
+    assert nodes.pods["a"].uid == "new"
+    assert nodes.observe_pod(pod("a", uid="new"), gone=True)
+    assert nodes.pods == {}
+
+
+def test_a_pod_that_is_not_placed_or_is_going_is_no_agent() -> None:
+    assert AgentPod.from_body(pod(None)) is None
+    assert AgentPod.from_body(pod("a", going=True)) is None
+
+
+def test_a_full_list_forgets_what_a_cut_watch_did_not_tell() -> None:
+    nodes = fleet(node("a"), node("b"))
+    nodes.observe_pod(pod("b"), gone=False)
+    nodes.reports["b"] = Report("r")
+    nodes.replace([node("a")], [])
+    assert (set(nodes.nodes), nodes.pods, nodes.reports) == ({"a"}, {}, {})
+
+
+def test_a_node_without_status_is_read_without_an_error() -> None:
+    assert Node.from_body({"metadata": {"name": "new"}}) == Node("new", False, "", 0.0, True)

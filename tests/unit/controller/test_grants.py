@@ -1,0 +1,137 @@
+"""Who may have which name trusted by the nodes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from localregistry.controller.grants import Claim, Claims, decide
+from localregistry.spec.hosts import Host
+from localregistry.trust import TrustDocument
+
+
+def claim(name: str, *, host: str = "registry.example.internal", created: str = "1") -> Claim:
+    return Claim(
+        uid=f"uid-{name}",
+        namespace="registries",
+        name=name,
+        created=f"2026-01-0{created}T00:00:00Z",
+        host=Host.parse(host),
+        managed=True,
+        address="10.96.0.10",
+        reachable=True,
+    )
+
+
+def claims(*items: Claim) -> Claims:
+    table = Claims()
+    for item in items:
+        table.put(item)
+    return table
+
+
+def granted(table: Claims, current: TrustDocument | None = None) -> list[str]:
+    return [e.uid for e in decide(table, current or TrustDocument()).document.registries]
+
+
+def test_a_registry_that_can_be_pulled_from_is_granted_its_name() -> None:
+    (entry,) = decide(claims(claim("dev")), TrustDocument()).document.registries
+    assert entry.names == ("registry.example.internal",)
+    assert entry.endpoint == "http://10.96.0.10"
+    assert entry.owner == "registries/dev"
+    assert entry.probe.image == "registry.example.internal/localregistry-probe:v1"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"managed": False}, id="its nodes are not to be managed"),
+        pytest.param({"address": ""}, id="it has no address yet"),
+        pytest.param({"reachable": False}, id="it has not answered yet"),
+    ],
+)
+def test_a_registry_is_not_granted_its_name_while(change: dict[str, object]) -> None:
+    assert granted(claims(replace(claim("dev"), **change))) == []  # type: ignore[arg-type]
+
+
+def test_trust_once_granted_outlasts_a_registry_that_does_not_answer() -> None:
+    current = decide(claims(claim("dev")), TrustDocument()).document
+    assert granted(claims(replace(claim("dev"), reachable=False)), current) == ["uid-dev"]
+
+
+def test_trust_is_withdrawn_when_its_reason_goes() -> None:
+    current = decide(claims(claim("dev")), TrustDocument()).document
+    assert granted(claims(), current) == []
+    assert granted(claims(replace(claim("dev"), managed=False)), current) == []
+
+
+def test_of_two_claimants_without_a_holder_the_older_gets_the_name() -> None:
+    young, old = claim("a-young", created="2"), claim("z-old", created="1")
+    assert granted(claims(young, old)) == ["uid-z-old"]
+
+
+def test_of_two_of_the_same_age_the_first_by_name_gets_it() -> None:
+    assert granted(claims(claim("b"), claim("a"))) == ["uid-a"]
+
+
+def test_the_holder_keeps_its_name_against_an_older_claimant() -> None:
+    holder = claim("holder", created="5")
+    current = decide(claims(holder), TrustDocument()).document
+    older = claim("older", created="1")
+    assert granted(claims(holder, older), current) == ["uid-holder"]
+
+
+def test_the_name_passes_on_when_the_holder_goes() -> None:
+    holder, other = claim("holder", created="1"), claim("other", created="2")
+    current = decide(claims(holder, other), TrustDocument()).document
+    assert granted(claims(other), current) == ["uid-other"]
+
+
+def test_a_port_does_not_make_another_name() -> None:
+    plain, with_port = claim("a"), claim("b", host="registry.example.internal:5000", created="2")
+    assert granted(claims(plain, with_port)) == ["uid-a"]
+
+
+def test_a_name_of_a_holder_with_a_port_is_held_too() -> None:
+    holder = claim("holder", host="registry.example.internal:5000", created="9")
+    current = decide(claims(holder), TrustDocument()).document
+    assert granted(claims(holder, claim("older")), current) == ["uid-holder"]
+
+
+def test_different_names_do_not_meet() -> None:
+    table = claims(claim("a"), claim("b", host="other.example.internal"))
+    assert granted(table) == ["uid-a", "uid-b"]
+
+
+def test_a_claimant_that_is_not_ready_keeps_younger_ones_out() -> None:
+    """Else the name would go to whoever starts faster."""
+    old = replace(claim("old", created="1"), reachable=False)
+    assert granted(claims(old, claim("young", created="2"))) == []
+
+
+def test_the_document_is_filled_up_to_its_limit_and_tells_who_was_left_out() -> None:
+    everyone = [claim(f"r{i}", host=f"r{i}.example.internal", created=str(i)) for i in range(1, 6)]
+    whole = decide(claims(*everyone), TrustDocument()).document
+    limit = len(whole.to_json()) - 1
+    decided = decide(claims(*everyone), TrustDocument(), limit=limit)
+    assert decided.left_out == {"uid-r5"}
+    assert len(decided.document.to_json()) <= limit
+
+
+def test_who_is_trusted_already_is_not_pushed_out_by_a_newcomer() -> None:
+    young = claim("young", host="y.example.internal", created="9")
+    current = decide(claims(young), TrustDocument()).document
+    old = claim("old", host="o.example.internal", created="1")
+    limit = len(current.to_json()) + 10
+    decided = decide(claims(young, old), current, limit=limit)
+    assert [e.uid for e in decided.document.registries] == ["uid-young"]
+    assert decided.left_out == {"uid-old"}
+
+
+def test_what_is_decided_does_not_depend_on_the_order_of_the_claims() -> None:
+    everyone = [claim(f"r{i}", host=f"r{i}.example.internal") for i in range(5)]
+    one = decide(claims(*everyone), TrustDocument()).document
+    other = decide(claims(*reversed(everyone)), TrustDocument()).document
+    assert one.revision == other.revision
+    assert one.to_json() == other.to_json()

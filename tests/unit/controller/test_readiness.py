@@ -1,0 +1,159 @@
+"""What the live children say about a LocalRegistry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localregistry.controller import readiness
+from localregistry.controller.fleet import NodeFailure, NodesSummary
+from localregistry.spec.registry import LocalRegistry
+from localregistry.trust import NodeReason
+
+META = {"name": "dev-registry", "namespace": "ns", "uid": "c1", "generation": 2}
+
+
+def registry(*, available: str | None = None, **spec: Any) -> LocalRegistry:
+    conditions = [{"type": "RegistryAvailable", "status": available}] if available else []
+    return LocalRegistry.from_body(
+        {
+            "metadata": {"name": "dev", "namespace": "ns", "uid": "u1"},
+            "spec": {"host": "registry.example.internal", **spec},
+            "status": {"conditions": conditions},
+        }
+    )
+
+
+def shown(condition: Any) -> tuple[str, str]:
+    return condition.status.value, condition.reason.value
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        pytest.param({"status": {"phase": "Bound"}}, ("True", "ClaimBound"), id="bound"),
+        pytest.param({"status": {"phase": "Pending"}}, ("Unknown", "ClaimPending"), id="pending"),
+        pytest.param({}, ("Unknown", "ClaimPending"), id="just made"),
+        pytest.param({"status": {"phase": "Lost"}}, ("False", "ClaimLost"), id="lost its volume"),
+    ],
+)
+def test_storage_is_judged_by_a_claim_that_is(
+    claim: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    assert shown(readiness.storage(registry(), {"metadata": META, **claim})) == expected
+
+
+def test_a_claim_that_is_going_is_not_ready_though_it_is_bound() -> None:
+    going = {"metadata": {**META, "deletionTimestamp": "t"}, "status": {"phase": "Bound"}}
+    assert shown(readiness.storage(registry(), going)) == ("False", "ClaimTerminating")
+
+
+def test_an_absent_existing_claim_is_named_with_the_next_step() -> None:
+    condition = readiness.storage(registry(storage={"existingClaim": "mine"}), None)
+    assert shown(condition) == ("False", "ClaimNotFound")
+    assert "PersistentVolumeClaim mine does not exist: create it" in condition.message
+
+
+def test_ephemeral_storage_is_ready_without_a_claim() -> None:
+    condition = readiness.storage(registry(storage={"ephemeral": True}), None)
+    assert shown(condition) == ("True", "Ephemeral")
+
+
+def deployment(**status: Any) -> dict[str, Any]:
+    return {"metadata": META, "status": status}
+
+
+RUNNING = {"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "before", "expected"),
+    [
+        pytest.param(RUNNING, None, ("True", "DeploymentAvailable"), id="is available"),
+        pytest.param({}, None, ("Unknown", "DeploymentProgressing"), id="has just been made"),
+        pytest.param(
+            {**RUNNING, "observedGeneration": 1},
+            None,
+            ("Unknown", "DeploymentProgressing"),
+            id="was available in an older generation",
+        ),
+        pytest.param(
+            {"observedGeneration": 2},
+            "True",
+            ("False", "DeploymentUnavailable"),
+            id="was available and is not any more",
+        ),
+        pytest.param(
+            {
+                "observedGeneration": 2,
+                "conditions": [{"type": "Progressing", "status": "False"}],
+            },
+            None,
+            ("False", "DeploymentUnavailable"),
+            id="gave up",
+        ),
+    ],
+)
+def test_the_registry_is_judged_by_a_deployment_that(
+    status: dict[str, Any], before: str | None, expected: tuple[str, str]
+) -> None:
+    condition = readiness.available(registry(available=before), deployment(**status))
+    assert shown(condition) == expected
+
+
+def test_a_pod_that_cannot_be_made_is_explained_in_the_words_of_the_api() -> None:
+    failure = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: pods=0"}
+    live = deployment(observedGeneration=2, conditions=[failure])
+    assert "exceeded quota: pods=0" in readiness.available(registry(), live).message
+
+
+def ingress(address: dict[str, str] | None = None, class_name: str | None = "nginx") -> Any:
+    status = {"loadBalancer": {"ingress": [address]}} if address else {}
+    return {"metadata": META, "spec": {"ingressClassName": class_name}, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("live", "age", "expected"),
+    [
+        pytest.param(ingress({"ip": "10.0.0.1"}), 0, ("True", "IngressAdmitted"), id="an address"),
+        pytest.param(ingress({"hostname": "lb"}), 0, ("True", "IngressAdmitted"), id="a host name"),
+        pytest.param(ingress(), 5, ("Unknown", "IngressPending"), id="no address yet"),
+        pytest.param(
+            ingress(), 61, ("False", "IngressNotAdmitted"), id="no address after a minute"
+        ),
+        pytest.param(None, 0, ("True", "IngressDisabled"), id="not asked for"),
+    ],
+)
+def test_exposure_is_judged_by_an_ingress_with(
+    live: Any, age: float, expected: tuple[str, str]
+) -> None:
+    assert shown(readiness.exposed(registry(), live, age=age)) == expected
+
+
+def test_an_ingress_without_a_class_is_told_apart_from_one_without_a_controller() -> None:
+    without = readiness.exposed(registry(), ingress(class_name=None), age=61).message
+    wrong = readiness.exposed(registry(), ingress(class_name="missing"), age=61).message
+    assert "set spec.ingress.className" in without
+    assert "class missing" in wrong
+
+
+FAILURE = NodeFailure("n2", "docker://26", NodeReason.FLAG_CONFLICT, "dockerd has the flag")
+
+
+@pytest.mark.parametrize(
+    ("summary", "expected", "words"),
+    [
+        (NodesSummary(2, 2, (), ()), ("True", "NodesConfigured"), "All 2 nodes"),
+        (NodesSummary(2, 1, (), ("n2",)), ("Unknown", "NodesPending"), "waiting for n2"),
+        (NodesSummary(2, 1, (FAILURE,), ()), ("False", "NodesFailing"), "n2: dockerd has the flag"),
+        (NodesSummary(3, 1, (FAILURE,) * 2, ()), ("False", "NodesFailing"), "(and 1 more)"),
+        (NodesSummary(0, 0, (), ()), ("Unknown", "NoEligibleNodes"), "No Linux node"),
+    ],
+)
+def test_nodes_are_ready_only_when_each_pulled(
+    summary: NodesSummary, expected: tuple[str, str], words: str
+) -> None:
+    condition = readiness.nodes(summary)
+    assert shown(condition) == expected
+    assert words in condition.message
