@@ -58,7 +58,7 @@ FAULTS: tuple[tuple[str, str], ...] = (
     ("@", "must be without user information: nothing may stand before the name"),
     ("[*]", "must be one name: a wildcard would make nodes trust every registry it fits"),
     (
-        "^([[].*|[0-9.]*[0-9][0-9.]*(:[0-9]*)?(/.*)?|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*(/.*)?)$",
+        r"^(\[.*|[0-9.]*[0-9][0-9.]*(:[0-9]*)?(/.*)?|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*(/.*)?)$",
         "must be a DNS name, not an IP address or a network",
     ),
     (
