@@ -1,0 +1,88 @@
+# Two images from one file, for BuildKit and for the legacy builder alike:
+#
+#   docker build --target operator -t docker.io/localregistry/operator:0.1.0 .
+#   docker build --target agent    -t docker.io/localregistry/agent:0.1.0 .
+#
+# BASE_IMAGE may be any glibc image with Python >= 3.11 and pip. Where only the host reaches a
+# package index: --network host. What depends on the source comes last in every stage.
+ARG BASE_IMAGE=docker.io/library/python:3.13-slim-trixie
+
+FROM ${BASE_IMAGE} AS base
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_NO_COMPILE=1 \
+    PIP_ROOT_USER_ACTION=ignore
+WORKDIR /src
+
+# Of pyproject.toml only these lists decide whether anything has to be installed again.
+FROM base AS requirements
+COPY manifests/image/requirements.py pyproject.toml ./
+RUN for list in build operator agent; do \
+      python3 requirements.py pyproject.toml "$list" > "/$list.txt" || exit 1; \
+    done
+
+# The package alone, as pip installs it.
+FROM base AS package
+COPY --from=requirements /build.txt /build.txt
+RUN python3 -m venv --without-pip /opt/build && \
+    python3 -m pip --python /opt/build/bin/python3 install -r /build.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY operator operator
+RUN python3 -m pip --python /opt/build/bin/python3 install \
+      --no-deps --no-build-isolation --target /package . && \
+    rm -rf /package/bin && \
+    python3 -m compileall -q -f -s /package -p /opt/localregistry/package \
+      --invalidation-mode unchecked-hash /package
+
+# The venv that both images start from: it looks for the package beside itself.
+FROM base AS venv
+RUN python3 -m venv --without-pip /opt/localregistry && \
+    /opt/localregistry/bin/python3 -c "import sysconfig, pathlib; \
+pathlib.Path(sysconfig.get_path('purelib'), 'localregistry.pth').write_text('/opt/localregistry/package\n')"
+
+FROM venv AS agent-venv
+COPY --from=requirements /agent.txt /agent.txt
+RUN python3 -m pip --python /opt/localregistry/bin/python3 install -r /agent.txt && \
+    python3 -m compileall -q -f --invalidation-mode unchecked-hash /opt/localregistry/lib
+
+FROM base AS agent-root
+COPY manifests/image/agent_root.py ./
+RUN python3 agent_root.py /rootfs
+
+FROM scratch AS agent
+COPY --from=agent-root /rootfs /
+COPY --from=agent-venv /opt/localregistry /opt/localregistry
+COPY --from=package /package /opt/localregistry/package
+# The agent edits files of the node's root and signals its daemons.
+USER 0:0
+ENTRYPOINT ["/opt/localregistry/bin/python3", "-I", "-m", "localregistry.cli"]
+CMD ["agent"]
+# Whatever the agent imports must be in this root.
+RUN ["/opt/localregistry/bin/python3", "-I", "-c", "import importlib, pkgutil, localregistry.cli, localregistry.agent as agent; [importlib.import_module(module.name) for module in pkgutil.walk_packages(agent.__path__, agent.__name__ + '.') if not module.name.endswith('__main__')]"]
+ARG VERSION=""
+ARG REVISION=""
+LABEL org.opencontainers.image.title="localregistry agent" \
+      org.opencontainers.image.description="Configures a node's container runtime to pull from the cluster's own registries, and proves it" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+FROM venv AS operator-venv
+COPY --from=requirements /operator.txt /operator.txt
+RUN python3 -m pip --python /opt/localregistry/bin/python3 install -r /operator.txt && \
+    python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash /opt/localregistry/lib
+
+FROM ${BASE_IMAGE} AS operator
+COPY --from=operator-venv /opt/localregistry /opt/localregistry
+COPY --from=package /package /opt/localregistry/package
+WORKDIR /
+USER 65532:65532
+ENTRYPOINT ["/opt/localregistry/bin/python3", "-I", "-m", "localregistry.cli"]
+CMD ["run"]
+ARG VERSION=""
+ARG REVISION=""
+LABEL org.opencontainers.image.title="localregistry operator" \
+      org.opencontainers.image.description="Runs in-cluster image registries and makes every node able to pull from them" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
