@@ -1,0 +1,232 @@
+"""The agent of one node: brings it to its goal, proves it, keeps it so. Level-triggered: each pass
+reads what is there, and may be the first, the second or one after a crash."""
+
+from __future__ import annotations
+
+import hashlib
+import select
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from localregistry.agent import files, runtimes
+from localregistry.agent.helper import Running, Runtime
+from localregistry.agent.inputs import Goal, Inputs
+from localregistry.agent.runtimes import AnyWriter
+from localregistry.agent.state import Busy, State
+from localregistry.agent.verifier import Verifier
+from localregistry.agent.writer import Detected, Plan
+from localregistry.trust import NodeReason, NodeResult, Report, TrustedRegistry
+
+# Drift is repaired within 10 s: seen within 5. Reads two or three small files.
+CHECK_SECONDS = 5.0
+
+# A runtime that is not there yet, another agent that holds the node, a file that changed under us.
+SOON_SECONDS = 1.0
+
+# A runtime that lives is asked anew for its configuration; costs a helper process.
+DETECT_SECONDS = 300.0
+
+POLL_SECONDS = 0.25
+
+
+@dataclass
+class _Pass:
+    """What the last pass left: results by UID, and what is to be proved."""
+
+    results: Mapping[str, NodeResult] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+
+class Agent:
+    """`make_writer` gives the writer for a runtime; `log` takes one line."""
+
+    def __init__(
+        self,
+        *,
+        inputs: Inputs,
+        state: State,
+        make_writer: Callable[[str], AnyWriter],
+        calls: Runtime,
+        alive: Callable[[str], bool],
+        clock: Callable[[], float],
+        log: Callable[[str], None],
+    ) -> None:
+        self._inputs = inputs
+        self._state = state
+        self._make_writer = make_writer
+        self._calls = calls
+        self._alive = alive
+        self._clock = clock
+        self._log = log
+        self._writer: tuple[str, AnyWriter] | None = None
+        self._found: Detected | NodeResult | None = None
+        self._found_until = 0.0
+        self._due = 0.0
+        self._pass = _Pass()
+        self._proofs = state.proofs()
+        self._unsaved = False
+        self._verifier = Verifier(self._start_pull, clock)
+        self._said: dict[str, NodeResult] = {}
+        self.report = Report(revision="")
+        self.heartbeat = clock()
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with the inputs, "" when nothing is."""
+        return self._inputs.complaint
+
+    def step(self) -> None:
+        """One turn: takes news, makes a pass where one is due, goes on with the proofs."""
+        self.heartbeat = now = self._clock()
+        news = self._inputs.poll()
+        goal = self._inputs.goal
+        if goal is None:
+            return
+        if news:
+            self._pass = _Pass()
+            self._publish(goal)
+        if news or now >= self._due:
+            self._configure(goal)
+        self._prove(goal)
+        self._publish(goal)
+
+    def wait(self, limit: float = POLL_SECONDS) -> None:
+        """Until a pull is done, at most until the next poll of the inputs."""
+        due = self._verifier.next_due()
+        if due is not None:
+            limit = min(limit, max(due - self._clock(), 0.0))
+        running = [call.fileno() for call in self._verifier.running()]
+        select.select(running, [], [], limit)
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is a goal and nothing of it is under way."""
+        if self._inputs.goal is None:
+            return False
+        return not any(r.reason is NodeReason.PENDING for r in self.report.exceptions.values())
+
+    def close(self) -> None:
+        """Ends what was started; cleans nothing on the node."""
+        self._verifier.close()
+
+    def _configure(self, goal: Goal) -> None:
+        self._due = self._clock() + CHECK_SECONDS
+        writer = self._writer_for(goal.runtime)
+        found = self._detect(writer)
+        if isinstance(found, NodeResult) and found.reason is NodeReason.PENDING:
+            self._due = self._clock() + SOON_SECONDS
+        try:
+            plan, failed = self._bring(writer, goal, found)
+        except (Busy, files.Outrun) as error:
+            self._due = self._clock() + SOON_SECONDS
+            words = f"{error} changed meanwhile." if str(error) else "Another agent holds the node."
+            everyone = {registry.uid for registry in goal.registries} - self._proofs.keys()
+            self._pass.results = dict.fromkeys(everyone, NodeResult(NodeReason.PENDING, words))
+            return
+        except files.Refused as error:
+            everyone = {registry.uid for registry in goal.registries} | self._remembered()
+            self._pass = _Pass(dict.fromkeys(everyone, error.result()))
+            self._verifier.want({})
+            return
+        identity = found.identity if isinstance(found, Detected) else ""
+        wanted = {registry.uid: registry for registry in goal.registries}
+        results = {**plan.refused, **failed}
+        keys = {
+            uid: proof_key(wanted[uid], identity, entry)
+            for uid, entry in plan.entries.items()
+            if uid not in results
+        }
+        self._pass = _Pass(results, keys)
+        kept = {uid: key for uid, key in self._proofs.items() if keys.get(uid) == key}
+        self._unsaved |= kept != self._proofs
+        self._proofs = kept
+        self._verifier.want({uid: key for uid, key in keys.items() if uid not in kept})
+
+    def _bring(
+        self, writer: AnyWriter, goal: Goal, found: Detected | NodeResult
+    ) -> tuple[Plan, Mapping[str, NodeResult]]:
+        """Plans, and applies under the lock where there is something to do."""
+        plan: Plan = writer.plan(goal.registries, found)  # type: ignore[arg-type]
+        if plan.idle:
+            return plan, {}
+        with self._state.held():
+            plan = writer.plan(goal.registries, found)  # type: ignore[arg-type]
+            for change in plan.changes:
+                self._log(f"{change.path}: {'removed' if change.after is None else 'written'}")
+            return plan, writer.apply(plan, found)  # type: ignore[arg-type]
+
+    def _detect(self, writer: AnyWriter) -> Detected | NodeResult:
+        known = self._found
+        fresh = (
+            isinstance(known, Detected)
+            and known.cri is not None
+            and self._clock() < self._found_until
+            and self._alive(known.identity)
+        )
+        if not fresh or known is None:
+            known = self._found = writer.detect()
+            self._found_until = self._clock() + DETECT_SECONDS
+        return known
+
+    def _prove(self, goal: Goal) -> None:
+        ready, _, _ = select.select([c.fileno() for c in self._verifier.running()], [], [], 0)
+        done = [call for call in self._verifier.running() if call.fileno() in ready]
+        hint = self._found.hint if isinstance(self._found, Detected) else ""
+        proved = self._verifier.step(done, hint=hint)
+        if proved:
+            self._proofs = {**self._proofs, **proved}
+            self._unsaved = True
+        if self._verifier.failing():
+            self._found_until = 0.0
+        if self._unsaved:
+            try:
+                with self._state.held():
+                    self._state.save_proofs(self._proofs)
+                self._unsaved = False
+            except (Busy, files.Refused, files.Outrun):
+                pass  # a lost proof costs one pull
+
+    def _publish(self, goal: Goal) -> None:
+        wanted = {registry.uid for registry in goal.registries}
+        exceptions: dict[str, NodeResult] = {}
+        for uid in self._remembered() - wanted:
+            waiting = NodeResult(NodeReason.PENDING, "It is being withdrawn from this node.")
+            exceptions[uid] = self._pass.results.get(uid, waiting)
+        for uid in wanted:
+            if uid in self._pass.results:
+                exceptions[uid] = self._pass.results[uid]
+            elif uid not in self._pass.keys:
+                exceptions[uid] = NodeResult(NodeReason.PENDING, "The node is being configured.")
+            elif self._proofs.get(uid) != self._pass.keys[uid]:
+                exceptions[uid] = self._verifier.result(uid)
+        self.report = Report(goal.revision, goal.runtime, exceptions)
+        for uid in (exceptions.keys() | self._said.keys()) if exceptions != self._said else ():
+            result = exceptions.get(uid)
+            if result != self._said.get(uid):
+                self._log(f"{uid}: {f'{result.reason}: {result.message}' if result else 'done'}")
+        self._said = exceptions
+
+    def _remembered(self) -> set[str]:
+        """The UIDs that the journal serves."""
+        journal = self._state.journal
+        records = (journal.get(path) for path in journal.paths())
+        return {uid for record in records if record for uid in record.entries.values()}
+
+    def _writer_for(self, runtime: str) -> AnyWriter:
+        if self._writer is None or self._writer[0] != runtimes.kind(runtime):
+            self._writer = (runtimes.kind(runtime), self._make_writer(runtime))
+            self._found = None
+        return self._writer[1]
+
+    def _start_pull(self, uid: str) -> Running | None:
+        goal, found = self._inputs.goal, self._found
+        if goal is None or self._writer is None or not isinstance(found, Detected):
+            return None
+        registry = next((r for r in goal.registries if r.uid == uid), None)
+        return self._writer[1].verify(self._calls, found, registry) if registry else None
+
+
+def proof_key(registry: TrustedRegistry, identity: str, entry: str) -> str:
+    """What a proof holds for: this registry, this start of the runtime, this text on the node."""
+    text = "\0".join([registry.digest(), identity, entry])
+    return hashlib.sha256(text.encode()).hexdigest()

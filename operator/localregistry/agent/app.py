@@ -1,0 +1,129 @@
+"""`localregistry agent`: the process on each node."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from localregistry.agent import runtimes
+from localregistry.agent.agent import Agent
+from localregistry.agent.guest import Guest
+from localregistry.agent.helper import Helper
+from localregistry.agent.inputs import Inputs
+from localregistry.agent.paths import HostRoot
+from localregistry.agent.procs import Processes
+from localregistry.agent.server import Answer, Server
+from localregistry.agent.state import State
+from localregistry.trust import AGENT_PORT
+
+# A pass may wait 5 s for a reload, some seconds for /info and for helpers; not minutes.
+STALLED_SECONDS = 120.0
+
+# What `--once` gives pulls to succeed: the grace period of the verifier and a slow pull.
+ONCE_SECONDS = 45.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0; with --once 1 where something could not be done, 2 where nothing was asked."""
+    options = parser().parse_args(argv)
+    agent = build(options)
+    if options.once:
+        return _once(agent)
+    stopped: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: stopped.append(received))
+    routes = {"/status": lambda: _status(agent), "/healthz": lambda: _health(agent)}
+    server = Server(options.listen, options.port, routes)
+    server.start()
+    _log(f"answering on port {server.port}")
+    while not stopped:
+        agent.step()
+        agent.wait()
+    # Nothing is cleaned: an upgrade of the agent must not interrupt pulls.
+    agent.close()
+    server.shutdown()
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every option falls back to LOCALREGISTRY_<NAME>."""
+    result = argparse.ArgumentParser(
+        prog="localregistry agent",
+        description="Makes this node pull from the cluster's registries, and proves it by a pull.",
+    )
+
+    def option(name: str, default: str, text: str) -> None:
+        variable = f"LOCALREGISTRY_{name.replace('-', '_').upper()}"
+        result.add_argument(
+            f"--{name}", default=os.environ.get(variable, default), help=f"{text} [{variable}]"
+        )
+
+    option("host-root", "/host", "where the node's / is mounted")
+    option(
+        "trust-file", "/var/run/localregistry/trust/trust.json", "the document from the ConfigMap"
+    )
+    option(
+        "task-file",
+        "/var/run/localregistry/pod/task",
+        "this pod's task annotation; while it is empty nothing is done",
+    )
+    option("state-dir", "", "the agent's own files; default: HOST_ROOT/var/lib/localregistry")
+    option("proc-root", "/proc", "the node's processes (hostPID)")
+    option("listen", "0.0.0.0", "address to answer on")
+    option("port", str(AGENT_PORT), "port to answer on")
+    result.add_argument("--once", action="store_true", help="work until settled, print the report")
+    return result
+
+
+def build(options: argparse.Namespace) -> Agent:
+    """The agent that the options describe."""
+    host = HostRoot(Path(options.host_root))
+    state_dir = options.state_dir or str(host.resolve("/var/lib/localregistry"))
+    state = State(Path(state_dir))
+    guest = Guest(host, state.journal)
+    processes = Processes(Path(options.proc_root))
+    calls = Helper()
+    return Agent(
+        inputs=Inputs(Path(options.trust_file), Path(options.task_file)),
+        state=state,
+        make_writer=lambda runtime: runtimes.writer(
+            runtime, guest=guest, processes=processes, calls=calls, clock=time.monotonic
+        ),
+        calls=calls,
+        alive=processes.alive,
+        clock=time.monotonic,
+        log=_log,
+    )
+
+
+def _once(agent: Agent) -> int:
+    deadline = time.monotonic() + ONCE_SECONDS
+    agent.step()
+    if not agent.report.revision:
+        _log(agent.complaint or "there is no task, or it is of another revision than the document")
+        return 2
+    while not agent.settled and time.monotonic() < deadline:
+        agent.wait()
+        agent.step()
+    agent.close()
+    print(agent.report.to_json())
+    return 1 if agent.report.exceptions else 0
+
+
+def _status(agent: Agent) -> Answer:
+    return 200, "application/json", agent.report.to_json() + "\n"
+
+
+def _health(agent: Agent) -> Answer:
+    if time.monotonic() - agent.heartbeat > STALLED_SECONDS:
+        return 503, "text/plain", "the agent's loop stands still\n"
+    return 200, "text/plain", f"ok {agent.complaint}".strip() + "\n"
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,197 @@
+"""Files that belong to somebody else, changed so that a reader sees the old or the new, never half.
+
+Every function takes a path that is resolved already (`HostRoot.resolve`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+
+from localregistry.trust import NodeReason, NodeResult
+
+# Not *.conf or *.toml: a scanned directory's reader would take it for a drop-in. One fixed name, so
+# that what a kill leaves behind is overwritten or removed by the next run.
+TEMPORARY = ".localregistry.tmp"
+
+
+class Outrun(Exception):
+    """Somebody else wrote the file after it was read: read again, and plan anew."""
+
+
+class NotReplaceable(Exception):
+    """The file is a mount point of its own: no other file can take its place."""
+
+
+class Refused(Exception):
+    """The node's file system does not take the write. `transient`: it may, later."""
+
+    def __init__(self, sentence: str, *, transient: bool) -> None:
+        super().__init__(sentence)
+        self.transient = transient
+
+    def result(self) -> NodeResult:
+        """As it is reported."""
+        reason = NodeReason.PENDING if self.transient else NodeReason.UNSUPPORTED
+        return NodeResult(reason, str(self))
+
+
+def read(path: Path) -> bytes | None:
+    """The content; None where there is no file. Raises Refused."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise refusal(error, path) from error
+
+
+def replace(path: Path, *, expected: bytes | None, content: bytes, mode: int = 0o644) -> None:
+    """Puts `content` in place by a rename, durable when it returns; owner and mode are kept.
+
+    `mode` is that of a new file. Raises Outrun where the file is no longer `expected`,
+    NotReplaceable, Refused; then nothing has changed.
+    """
+    temporary = path.with_name(TEMPORARY)
+    try:
+        temporary.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o600)
+        try:
+            _write_all(descriptor, content)
+            _take_after(descriptor, path, mode)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if read(path) != expected:
+            raise Outrun(str(path))
+        temporary.rename(path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        if error.errno in (errno.EBUSY, errno.EXDEV):
+            raise NotReplaceable(str(path)) from error
+        raise refusal(error, path) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def overwrite(path: Path, *, expected: bytes, content: bytes) -> None:
+    """Writes in place, where nothing else is possible. A kill in its middle leaves a torn file:
+    the caller has a record of both contents (see `torn`). Raises Outrun, Refused."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if read(path) != expected:
+                raise Outrun(str(path))
+            _write_all(descriptor, content)
+            os.ftruncate(descriptor, len(content))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise refusal(error, path) from error
+
+
+def torn(current: bytes, *, before: bytes, after: bytes) -> bool:
+    """Whether `current` is what `overwrite` leaves when it is killed between the two contents."""
+    if current in (before, after):
+        return False
+    pairs = enumerate(zip(current, after, strict=False))
+    written = next((i for i, (a, b) in pairs if a != b), min(len(current), len(after)))
+    # The bytes after what was written are the old ones, not yet cut off.
+    return current[written:] == before[written:]
+
+
+def remove(path: Path, *, expected: bytes) -> None:
+    """Removes the file, durable when it returns. Raises Outrun, Refused."""
+    try:
+        current = read(path)
+        if current is None:
+            return
+        if current != expected:
+            raise Outrun(str(path))
+        path.unlink()
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise refusal(error, path) from error
+
+
+def make_directory(path: Path) -> None:
+    """Makes one directory, 0755; one that is there is fine. Raises Refused."""
+    try:
+        path.mkdir(mode=0o755, exist_ok=True)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise refusal(error, path) from error
+
+
+def remove_directory_if_empty(path: Path) -> bool:
+    """Whether it is gone. A directory with somebody else's content stays."""
+    try:
+        (path / TEMPORARY).unlink(missing_ok=True)
+        path.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            return False
+        raise refusal(error, path) from error
+    return True
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    done = 0
+    while done < len(content):
+        done += os.pwrite(descriptor, content[done:], done)
+
+
+def _take_after(descriptor: int, path: Path, mode: int) -> None:
+    """Mode, owner and extended attributes (the SELinux label among them) of what is replaced."""
+    try:
+        old = path.stat()
+    except FileNotFoundError:
+        os.fchmod(descriptor, mode)
+        return
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+    for name in os.listxattr(path):
+        value = os.getxattr(path, name)
+        try:
+            os.setxattr(descriptor, name, value)
+        except OSError as error:
+            if error.errno != errno.ENOTSUP:
+                raise
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def refusal(error: OSError, path: Path) -> Refused:
+    """What the error means for the node's administrator."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return Refused(f"No space is left for {path}; it is tried again.", transient=True)
+        case errno.EROFS:
+            return Refused(
+                f"{path} is on a read-only file system; configure this node's runtime by the means "
+                "of its operating system.",
+                transient=False,
+            )
+        case errno.EACCES | errno.EPERM:
+            return Refused(
+                f"{path} may not be written ({error.strerror}): is it immutable (lsattr), or does "
+                "a security module forbid it?",
+                transient=False,
+            )
+        case _:
+            return Refused(f"{path}: {error.strerror or error}.", transient=True)

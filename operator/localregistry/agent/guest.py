@@ -1,0 +1,106 @@
+"""The node's files, read and written by a guest: with the journal's memory, and by rename or, where
+a bind mount forbids it, in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from localregistry.agent import files
+from localregistry.agent.journal import Journal, Record, sha256
+from localregistry.agent.paths import HostRoot
+from localregistry.agent.writer import Change
+
+
+@dataclass(frozen=True)
+class Guest:
+    """The node's file system and the memory of what is ours in it."""
+
+    host: HostRoot
+    journal: Journal
+
+    def read(self, path: str) -> bytes | None:
+        """The content as it is. Raises files.Refused."""
+        try:
+            return files.read(self.host.resolve(path))
+        except OSError as error:
+            raise files.Refused(f"{path}: {error}.", transient=False) from error
+
+    def meant(self, path: str) -> bytes | None:
+        """The content; for a file that a killed write in place left torn, the one before it."""
+        current = self.read(path)
+        record = self.journal.get(path)
+        if current is None or record is None or record.torn is None:
+            return current
+        before, after = (self.journal.content(digest) for digest in record.torn)
+        if before is None or after is None:
+            return current
+        return before if files.torn(current, before=before, after=after) else current
+
+    def base(self, path: str, current: bytes | None) -> bytes | type[Unknown] | None:
+        """The content without anything of ours, where the journal knows it byte by byte: nobody
+        wrote since. Else Unknown, and what is ours must be cut out of `current`."""
+        record = self.journal.get(path)
+        if record is None or current is None:
+            return current
+        digest = sha256(current)
+        if digest == record.pristine:
+            return current
+        if digest not in record.written:
+            return Unknown
+        if not record.pristine:
+            return None
+        kept = self.journal.content(record.pristine)
+        return Unknown if kept is None else kept
+
+    def children(self, path: str) -> list[str]:
+        """Names in a directory; none where there is no such directory."""
+        return list(self.host.children(path))
+
+    def make_directories(self, path: str) -> None:
+        """Makes the directories above `path`, each recorded as ours before it is.
+
+        Raises files.Refused.
+        """
+        missing = []
+        for parent in PurePosixPath(path).parents:
+            if self.host.resolve(str(parent)).is_dir():
+                break
+            missing.append(str(parent))
+        for directory in reversed(missing):
+            self.journal.put_directory(directory)
+            files.make_directory(self.host.resolve(directory))
+
+    def clear_directories(self) -> None:
+        """Removes the directories that we made and that nothing of ours needs any longer; one that
+        holds somebody else's files has become his."""
+        for directory in self.journal.directories():
+            if any(path.startswith(f"{directory}/") for path in self.journal.paths()):
+                continue
+            files.remove_directory_if_empty(self.host.resolve(directory))
+            self.journal.forget_directory(directory)
+
+    def put(self, change: Change) -> None:
+        """Makes one change. Raises files.Outrun, files.Refused."""
+        path = self.host.resolve(change.path)
+        if change.after is None:
+            files.remove(path, expected=change.before or b"")
+            return
+        try:
+            files.replace(path, expected=change.before, content=change.after)
+        except files.NotReplaceable:
+            self._in_place(change)
+
+    def _in_place(self, change: Change) -> None:
+        assert change.before is not None  # what is a mount point is there
+        assert change.after is not None
+        record = self.journal.get(change.path) or Record()
+        old, new = self.meant(change.path) or b"", change.after
+        torn = (self.journal.keep(old), self.journal.keep(new))
+        self.journal.put(change.path, replace(record, torn=torn))
+        files.overwrite(self.host.resolve(change.path), expected=change.before, content=new)
+        self.journal.put(change.path, replace(record, torn=None))
+
+
+class Unknown:
+    """No memory fits the file."""

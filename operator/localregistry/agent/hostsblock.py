@@ -1,0 +1,95 @@
+"""The hosts lines of the served registries on this node: the pure edit, applied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from localregistry.agent import hostsfile, names
+from localregistry.agent.guest import Guest
+from localregistry.agent.journal import Record, sha256
+from localregistry.agent.writer import Change
+from localregistry.trust import NodeReason, NodeResult, TrustedRegistry
+
+PATH = "/etc/hosts"
+
+
+@dataclass(frozen=True)
+class Block:
+    """The change of /etc/hosts. `grows`: it has a line that was not there."""
+
+    change: Change
+    grows: bool
+    entries: dict[str, str]
+
+    def undone(self) -> Block:
+        return Block(
+            Change(self.change.path, self.change.after, self.change.before), False, self.entries
+        )
+
+
+def conflict(guest: Guest, registry: TrustedRegistry) -> NodeResult | None:
+    """Why the registry's names cannot be resolved to its Service here, or None."""
+    content = guest.meant(PATH) or b""
+    for name in registry.names:
+        if (words := names.check(name, registry.address, registry.port)) is not None:
+            return NodeResult(NodeReason.UNSUPPORTED, words)
+        host = names.host_of(name)
+        others = hostsfile.foreign_address(content, host) - {registry.address}
+        if others and not names.is_address(host):
+            return NodeResult(
+                NodeReason.CONTENDED,
+                f"{PATH} of this node gives {host} the address {min(others)}, in a line that is "
+                "not ours: remove it, or take the name out of the LocalRegistry.",
+            )
+    return None
+
+
+def present(guest: Guest) -> bool:
+    """Whether our block is there, whatever the journal knows."""
+    content = guest.read(PATH) or b""
+    return hostsfile.without_block(content) != content
+
+
+def plan(guest: Guest, serving: Sequence[TrustedRegistry]) -> Block | None:
+    """The change that makes the block exactly the names of `serving`; None where it is."""
+    current, meant = guest.read(PATH), guest.meant(PATH)
+    addresses: dict[str, str] = {}
+    entries: dict[str, str] = {}
+    for registry in serving:
+        for host in map(names.host_of, registry.names):
+            if not names.is_address(host) and not hostsfile.foreign_address(meant or b"", host):
+                addresses.setdefault(host, registry.address)
+                entries.setdefault(host, registry.uid)
+    after: bytes | None = hostsfile.with_block(meant or b"", addresses)
+    record = guest.journal.get(PATH)
+    made_by_us = record is not None and not record.pristine
+    if not after and (current is None or made_by_us):
+        after = None
+    if current == after:
+        return None
+    return Block(
+        Change(PATH, current, after),
+        any(f"{ip}\t{host}".encode() not in (meant or b"") for host, ip in addresses.items()),
+        entries,
+    )
+
+
+def apply(guest: Guest, block: Block) -> None:
+    """Writes it; the journal knows before, and forgets after the last line is gone."""
+    base = hostsfile.without_block(block.change.before or b"")
+    made = block.change.before is None
+    old = guest.journal.get(PATH)
+    pristine = old.pristine if old else ("" if made else sha256(base))
+    guest.journal.put(
+        PATH,
+        Record(
+            pristine=pristine,
+            entries=block.entries,
+            torn=old.torn if old else None,
+        ),
+    )
+    guest.put(block.change)
+    after = block.change.after
+    if after is None or hostsfile.without_block(after) == after:
+        guest.journal.forget(PATH)

@@ -1,0 +1,66 @@
+"""What a node accepts as a registry's name and address, whatever the document says.
+
+The second line of defence behind the operator's own rules: these strings become lines of
+/etc/hosts, entries of daemon.json and names of directories.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"(?P<host>{_LABEL}(?:\.{_LABEL})*)(?::(?P<port>[1-9][0-9]{{0,4}}))?", re.ASCII)
+_REFUSED_HOSTS = {"localhost", "docker.io", "index.docker.io", "registry-1.docker.io"}
+
+
+def check(name: str, address: str, port: int) -> str | None:
+    """A sentence that says what is wrong with one name of a registry, or None.
+
+    Stricter than docker (`host[:port]`, no scheme, path, wildcard or underscore): one entry that
+    dockerd refuses would keep it from starting.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None or len(match["host"]) > 253 or int(match["port"] or 1) > 65535:
+        return f"{name!r} is not a name of the form host[:port] that a runtime accepts."
+    if match["host"] in _REFUSED_HOSTS:
+        return f"{name!r} is never redirected: it is not a registry of this cluster."
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return f"{address!r} is not an IP address; nothing can be sent there."
+    if ip.is_unspecified or ip.is_multicast or "%" in address:
+        return f"{address} is not the address of a Service."
+    if not 0 < port < 65536:
+        return f"{port} is not a port."
+    return None
+
+
+def host_of(name: str) -> str:
+    """`host[:port]` without its port."""
+    return name.rpartition(":")[0] if ":" in name else name
+
+
+def is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def covered(address: str, name: str, entries: tuple[str, ...]) -> bool:
+    """Whether dockerd's own list already makes plain http allowed for `name` at `address`.
+
+    dockerd compares the entry to the whole `host[:port]`, or a CIDR to the address that the host
+    resolves to.
+    """
+    for entry in entries:
+        if entry == name:
+            return True
+        try:
+            if ipaddress.ip_address(address) in ipaddress.ip_network(entry, strict=False):
+                return "/" in entry
+        except ValueError:
+            continue
+    return False

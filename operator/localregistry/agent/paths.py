@@ -1,0 +1,59 @@
+"""Paths of the node, seen from inside the agent's container.
+
+The node's `/` is mounted at a host root. Its absolute symbolic links would leave that root if the
+kernel followed them, so they are followed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+# The kernel's own limit (ELOOP).
+MAX_LINKS = 40
+
+
+@dataclass(frozen=True)
+class HostRoot:
+    """The node's file system as the agent sees it: `/host` in the pod, `/` on the node itself."""
+
+    root: Path
+
+    def resolve(self, node_path: str) -> Path:
+        """Where `node_path` really is, links followed below the root; it need not exist.
+
+        Raises OSError where links go in circles.
+        """
+        pending = list(reversed(PurePosixPath(node_path).parts))
+        done: list[str] = []
+        links = 0
+        while pending:
+            part = pending.pop()
+            if part in ("/", "."):
+                continue
+            if part == "..":
+                del done[-1:]
+                continue
+            here = self.root.joinpath(*done, part)
+            if not here.is_symlink():
+                done.append(part)
+                continue
+            links += 1
+            if links > MAX_LINKS:
+                raise OSError(f"too many symbolic links in {node_path}")
+            target = here.readlink()
+            if target.is_absolute():
+                done.clear()
+            pending.extend(reversed(target.parts))
+        return self.root.joinpath(*done)
+
+    def node_path(self, path: Path) -> str:
+        """The inverse for a path that `resolve` gave: as the node's administrator knows it."""
+        return "/" + str(path.relative_to(self.root)) if path != self.root else "/"
+
+    def children(self, node_path: str) -> Iterator[str]:
+        """Names in a directory of the node, sorted; none where there is no such directory."""
+        directory = self.resolve(node_path)
+        if directory.is_dir():
+            yield from sorted(entry.name for entry in directory.iterdir())

@@ -1,0 +1,65 @@
+"""Which writer serves a node, by what its kubelet reports as container runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from localregistry.agent.containerd import Containerd
+from localregistry.agent.docker import Docker
+from localregistry.agent.guest import Guest
+from localregistry.agent.helper import Runtime
+from localregistry.agent.procs import Processes
+from localregistry.agent.writer import Detected, Plan, Writer
+from localregistry.trust import NodeReason, NodeResult, TrustedRegistry
+
+_SENTENCES = {
+    "cri-o": "CRI-O is not configured by this version of the agent; name the registry in a file "
+    "below /etc/containers/registries.conf.d of this node.",
+    "k3s": "k3s and RKE2 are not configured by this version of the agent; name the registry in "
+    "registries.yaml of this node.",
+}
+
+
+@dataclass(frozen=True)
+class Unsupported(Writer[Detected, Plan]):
+    """Says so, and writes nothing."""
+
+    sentence: str
+
+    def detect(self) -> NodeResult:
+        return NodeResult(NodeReason.UNSUPPORTED, self.sentence)
+
+    def plan(self, wanted: Sequence[TrustedRegistry], found: Detected | NodeResult) -> Plan:
+        return Plan(refused={registry.uid: self.detect() for registry in wanted})
+
+    def apply(self, plan: Plan, found: Detected | NodeResult) -> Mapping[str, NodeResult]:
+        return {}
+
+
+AnyWriter = Docker | Containerd | Unsupported
+
+
+def kind(runtime: str) -> str:
+    """`containerd://1.7.24` → `containerd`; k3s's and RKE2's own containerd are `k3s`."""
+    name, _, version = runtime.partition("://")
+    return "k3s" if "k3s" in version or "rke2" in version else name
+
+
+def writer(
+    runtime: str,
+    *,
+    guest: Guest,
+    processes: Processes,
+    calls: Runtime,
+    clock: Callable[[], float],
+) -> AnyWriter:
+    """The writer for `nodeInfo.containerRuntimeVersion`."""
+    match kind(runtime):
+        case "docker":
+            return Docker(guest, processes, calls, clock)
+        case "containerd":
+            return Containerd(guest, processes, calls)
+        case other:
+            unknown = f"The runtime {runtime or 'of this node'!r} is not known to this agent."
+            return Unsupported(_SENTENCES.get(other, unknown))

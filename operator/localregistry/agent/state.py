@@ -1,0 +1,78 @@
+"""The agent's directory on the node: one holder at a time, and no trace once nothing is ours."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from localregistry.agent import files
+from localregistry.agent.journal import Journal
+
+
+class Busy(Exception):
+    """Another agent holds the node: during a rolling update two may run for a moment."""
+
+
+class State:
+    """`/var/lib/localregistry` of the node: journal, proofs, lock."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.journal = Journal(directory)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """The node for this process alone, the journal read anew. Raises Busy, files.Refused."""
+        descriptor = self._lock()
+        try:
+            self.journal.reload()
+            yield
+        finally:
+            if self.journal.empty and not self.proofs():
+                shutil.rmtree(self._directory, ignore_errors=True)
+            os.close(descriptor)
+
+    def proofs(self) -> dict[str, str]:
+        """UID → what was proved: see `proofs.key`. A lost or damaged file proves nothing."""
+        try:
+            body = json.loads(files.read(self._directory / "proofs.json") or b"{}")
+            return {str(uid): str(key) for uid, key in body.items()}
+        except (ValueError, AttributeError, files.Refused):
+            return {}
+
+    def save_proofs(self, proofs: Mapping[str, str]) -> None:
+        """Only while held."""
+        path = self._directory / "proofs.json"
+        content = json.dumps(dict(sorted(proofs.items())), indent=1).encode() + b"\n"
+        current = files.read(path)
+        if not proofs:
+            path.unlink(missing_ok=True)
+        elif current != content:
+            files.replace(path, expected=current, content=content, mode=0o600)
+
+    def _lock(self) -> int:
+        path = self._directory / "lock"
+        for _ in range(10):  # another agent may remove the directory between two of these calls
+            try:
+                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise files.refusal(error, path) from error
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    return descriptor
+            except BlockingIOError:
+                os.close(descriptor)
+                raise Busy from None
+            except FileNotFoundError:
+                pass
+            os.close(descriptor)
+        raise Busy

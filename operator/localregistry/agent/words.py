@@ -1,0 +1,81 @@
+"""What a failed probe pull means, in a sentence for the node's administrator.
+
+gRPC codes do not help: cri-dockerd answers UNKNOWN to everything. Texts do, and they are those of
+Go's network library, the same in every runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# A status must stay readable; the longest useful text of a daemon is about 400 characters.
+MAX_WORDS = 500
+
+
+@dataclass(frozen=True)
+class Failure:
+    """`settled`: the registry itself answered, so waiting for the runtime changes nothing."""
+
+    sentence: str
+    settled: bool = False
+
+
+_TABLE: tuple[tuple[tuple[str, ...], str, bool], ...] = (
+    (
+        ("manifest unknown", ": not found", "name unknown"),
+        "The registry answers, but has no probe image; the operator pushes it again.",
+        True,
+    ),
+    (
+        ("http response to https client",),
+        "The runtime asked by https: it does not trust this name for plain http (yet).",
+        False,
+    ),
+    (
+        ("no such host", "server misbehaving"),
+        "The node does not resolve this name: the runtime has not read its configuration (yet).",
+        False,
+    ),
+    (
+        ("connection refused",),
+        "Nothing answers at the Service: look whether the registry's pod is ready.",
+        False,
+    ),
+    (
+        ("x509:", "certificate"),
+        "Something else answered by https with a certificate that the node does not trust.",
+        False,
+    ),
+    (
+        ("deadline exceeded", "client.timeout", "i/o timeout", "no answer in time", "no route to"),
+        "No answer in time: look whether this node reaches the Service's address (kube-proxy, "
+        "network policies).",
+        False,
+    ),
+    (("no space left",), "The node's disk has no room for images.", False),
+)
+
+
+def failure(error: Mapping[str, Any], *, hint: str = "") -> Failure:
+    """From the helper's `error`; `hint` is what this node's configuration makes likely."""
+    message = " ".join(str(error.get("message", "")).split())
+    match error.get("kind"):
+        case "foreign-image":
+            return Failure(
+                f"An image that is not the probe has its name, and is left alone: {_cut(message)}",
+                settled=True,
+            )
+        case "not-removed":
+            return Failure(f"The runtime does not remove the probe image: {_cut(message)}")
+    lowered = message.lower()
+    for needles, sentence, settled in _TABLE:
+        if any(needle in lowered for needle in needles):
+            extra = f" {hint}" if hint and not settled else ""
+            return Failure(f"{sentence}{extra} The runtime says: {_cut(message)}", settled)
+    return Failure(f"The pull failed.{f' {hint}' if hint else ''} {_cut(message)}".strip())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"
