@@ -1,7 +1,7 @@
 # Two images from one file, for BuildKit and for the legacy builder alike:
 #
-#   docker build --target operator -t docker.io/localregistry/operator:0.1.0 .
-#   docker build --target agent    -t docker.io/localregistry/agent:0.1.0 .
+#   docker build --target operator -t docker.io/localregistry/operator:VERSION .
+#   docker build --target agent    -t docker.io/localregistry/agent:VERSION .
 #
 # BASE_IMAGE may be any glibc image with Python >= 3.11 and pip. Where only the host reaches a
 # package index: --network host. What depends on the source comes last in every stage.
