@@ -221,7 +221,8 @@ class ApiServer:
                 "authorization-mode": "RBAC",
                 "anonymous-auth": "false",
                 "allow-privileged": "true",
-                "service-cluster-ip-range": "10.96.0.0/16",
+                # Cluster IPs that lead nowhere but to this machine, where tests can serve them.
+                "service-cluster-ip-range": "127.96.0.0/16",
                 "service-account-issuer": "https://kubernetes.default.svc",
                 "service-account-key-file": pki.accounts_public,
                 "service-account-signing-key-file": pki.accounts_key,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from localregistry.spec.names import CONFIG_CHECKSUM_ANNOTATION, child_name
@@ -107,14 +108,19 @@ def _container(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any
             "timeoutSeconds": 3,
             "failureThreshold": 2,
         },
+        # Asks each second until the engine listens, so that readiness is asked at once then.
+        "startupProbe": {
+            "tcpSocket": {"port": PORT_NAME},
+            "periodSeconds": 1,
+            "failureThreshold": 60,
+        },
         "livenessProbe": {
             "tcpSocket": {"port": PORT_NAME},
-            "initialDelaySeconds": 10,
             "periodSeconds": 10,
             "timeoutSeconds": 3,
             "failureThreshold": 3,
         },
-        "resources": dict(registry.spec.resources) or DEFAULT_RESOURCES,
+        "resources": copy.deepcopy(dict(registry.spec.resources) or DEFAULT_RESOURCES),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

@@ -47,8 +47,9 @@ def child_name(name: str) -> str:
     if _SERVICE_NAME.fullmatch(plain):
         return plain
     ending = f"-{_short_hash(name)}{_SUFFIX}"
-    # "r" stands first, since a Service's name begins with a letter.
-    beginning = "r" + re.sub(r"[^a-z0-9]+", "-", name.lower())
+    beginning = re.sub(r"[^a-z0-9]+", "-", name.lower())
+    if not beginning[:1].isalpha():
+        beginning = f"r{beginning}"
     return beginning[: _MAX_LABEL - len(ending)].rstrip("-") + ending
 
 

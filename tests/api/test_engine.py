@@ -1,0 +1,150 @@
+"""The real registry engine takes the rendered configuration and the probe image."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from api.apiserver import binaries
+from api.processes import Process, free_port, wait_until
+from localregistry.resources import configmap
+from localregistry.resources.probe_image import MANIFEST_TYPE, REPOSITORY, TAG, ProbeImage
+from unit.resources.registries import registry
+from unit.spec.bodies import UID
+
+# urllib's own default is that of a form, which the engine would then read in place of the blob.
+_BYTES = "application/octet-stream"
+
+
+@dataclass
+class Engine:
+    url: str
+    metrics: str
+    root: Path
+    process: Process
+
+    def send(
+        self, method: str, path: str, data: bytes | None = None, content_type: str = _BYTES
+    ) -> tuple[int, dict[str, str], bytes]:
+        headers = {"Content-Type": content_type, "Accept": f"{MANIFEST_TYPE}, */*"}
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, dict(answer.headers), answer.read()
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code, dict(refusal.headers), refusal.read()
+
+    def push_blob(self, content: bytes, digest: str, path: str | None = None) -> int:
+        location = path or self.start_upload()
+        joiner = "&" if "?" in location else "?"
+        return self.send("PUT", f"{location}{joiner}digest={digest}", content)[0]
+
+    def start_upload(self) -> str:
+        status, headers, _ = self.send("POST", f"/v2/{REPOSITORY}/blobs/uploads/")
+        assert status == 202
+        return headers["Location"]
+
+    def is_up(self) -> bool:
+        self.process.check()
+        try:
+            return self.send("GET", "/")[0] == 200
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """distribution on loopback, with config.yml as rendered but for its directory and ports."""
+    config = yaml.safe_load(configmap.render(registry()))
+    port, metrics = free_port(), free_port()
+    root = tmp_path / "disk" / "images"
+    root.mkdir(parents=True)
+    config["storage"]["filesystem"]["rootdirectory"] = str(root)
+    config["http"]["addr"] = f"127.0.0.1:{port}"
+    config["http"]["debug"]["addr"] = f"127.0.0.1:{metrics}"
+    path = tmp_path / "config.yml"
+    path.write_text(yaml.safe_dump(config))
+    command = [binaries("registry") / "registry", "serve", path]
+    process = Process.start("registry", command, tmp_path / "registry.log")
+    urls = (f"http://127.0.0.1:{port}", f"http://127.0.0.1:{metrics}")
+    engine = Engine(*urls, root, process)
+    try:
+        wait_until(engine.is_up, timeout=20, what="the registry engine")
+        yield engine
+    finally:
+        process.stop()
+
+
+def test_the_probe_image_is_taken_and_given_back(engine: Engine) -> None:
+    image = ProbeImage.of(UID)
+    assert engine.push_blob(image.config, image.config_digest) == 201
+    assert engine.push_blob(image.layer, image.layer_digest) == 201
+    path = f"/v2/{REPOSITORY}/manifests/{TAG}"
+    status, headers, _ = engine.send("PUT", path, image.manifest, image.manifest_type)
+    assert (status, headers["Docker-Content-Digest"]) == (201, image.manifest_digest)
+    status, headers, manifest = engine.send("GET", path)
+    assert (status, manifest) == (200, image.manifest)
+    assert headers["Content-Type"] == image.manifest_type
+    for digest, content in (
+        (image.config_digest, image.config),
+        (image.layer_digest, image.layer),
+    ):
+        assert engine.send("GET", f"/v2/{REPOSITORY}/blobs/{digest}")[2] == content
+
+
+def test_an_upload_goes_on_after_a_restart_by_a_relative_location(engine: Engine) -> None:
+    location = engine.start_upload()
+    assert location.startswith("/v2/")
+    engine.process.restart()
+    wait_until(engine.is_up, timeout=20, what="the restarted engine")
+    image = ProbeImage.of(UID)
+    assert engine.push_blob(image.layer, image.layer_digest, location) == 201
+
+
+def test_a_deletion_is_allowed_and_metrics_are_on_their_own_port(engine: Engine) -> None:
+    image = ProbeImage.of(UID)
+    assert engine.push_blob(image.layer, image.layer_digest) == 201
+    blob = f"/v2/{REPOSITORY}/blobs/{image.layer_digest}"
+    assert engine.send("DELETE", blob)[0] == 202
+    # A descriptor cache would still claim it.
+    assert engine.send("HEAD", blob)[0] == 404
+    assert engine.send("GET", "/metrics")[0] == 404
+    with urllib.request.urlopen(engine.metrics + "/metrics", timeout=10) as answer:
+        assert b"registry_http_requests_total" in answer.read()
+
+
+def test_sick_storage_makes_the_readiness_probe_fail_and_mends(engine: Engine) -> None:
+    disk = engine.root.parent
+    healthy = disk.rename(disk.with_name("healthy"))
+    # A file in place of the directory: every access fails, and not for want of the path, which
+    # the engine takes for a registry that is still empty.
+    disk.touch()
+    wait_until(lambda: engine.send("GET", "/")[0] == 503, timeout=20, what="a 503 on /")
+    disk.unlink()
+    healthy.rename(disk)
+    wait_until(lambda: engine.send("GET", "/")[0] == 200, timeout=20, what="a 200 on /")
+
+
+def test_the_log_is_json_and_holds_no_secret(engine: Engine) -> None:
+    engine.send("GET", "/v2/")
+    engine.process.stop()
+    lines = engine.process.log.read_text().splitlines()
+    assert any(_is_json(line) for line in lines)
+    secret = yaml.safe_load(configmap.render(registry()))["http"]["secret"]
+    assert not [line for line in lines if secret in line]
+    assert not [line for line in lines if "localhost:4318" in line]
+
+
+def _is_json(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
