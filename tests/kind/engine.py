@@ -134,6 +134,19 @@ def _forget_dead_pid(path: Path, name: str) -> None:
         path.unlink(missing_ok=True)
 
 
+def installed_here() -> bool:
+    """Tell whether an engine that does not run now could be started by `ensure`."""
+    return machine.is_root() and shutil.which("dockerd") is not None
+
+
+def ours() -> bool:
+    """Tell whether the running engine is one that `ensure` started."""
+    try:
+        return machine.process_name(int(_PID_FILE.read_text())) == "dockerd"
+    except (OSError, ValueError):
+        return False
+
+
 def stop() -> bool:
     """Stop the engine that we started, if it still runs; tell whether there was one."""
     try:

@@ -45,3 +45,8 @@ class Progress:
     def _say(text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+def say(text: str) -> None:
+    """One line on standard error."""
+    print(text, file=sys.stderr, flush=True)
