@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from localregistry.agent import runtimes
@@ -57,10 +57,13 @@ def parser() -> argparse.ArgumentParser:
         description="Makes this node pull from the cluster's registries, and proves it by a pull.",
     )
 
-    def option(name: str, default: str, text: str) -> None:
+    def option(name: str, default: str, text: str, kind: Callable[[str], str | int] = str) -> None:
         variable = f"LOCALREGISTRY_{name.replace('-', '_').upper()}"
         result.add_argument(
-            f"--{name}", default=os.environ.get(variable, default), help=f"{text} [{variable}]"
+            f"--{name}",
+            default=os.environ.get(variable, default),
+            type=kind,
+            help=f"{text} [{variable}]",
         )
 
     option("host-root", "/host", "where the node's / is mounted")
@@ -75,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     option("state-dir", "", "the agent's own files; default: HOST_ROOT/var/lib/localregistry")
     option("proc-root", "/proc", "the node's processes (hostPID)")
     option("listen", "0.0.0.0", "address to answer on")
-    option("port", str(AGENT_PORT), "port to answer on")
+    option("port", str(AGENT_PORT), "port to answer on", kind=_port)
     result.add_argument("--once", action="store_true", help="work until settled, print the report")
     return result
 
@@ -99,6 +102,12 @@ def build(options: argparse.Namespace) -> Agent:
         clock=time.monotonic,
         log=_log,
     )
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
 
 
 def _once(agent: Agent) -> int:

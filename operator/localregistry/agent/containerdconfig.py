@@ -9,8 +9,8 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from typing import Any
 
-from localregistry.agent.gates import release
 from localregistry.agent.paths import HostRoot
+from localregistry.agent.versions import release
 from localregistry.trust import NodeReason, NodeResult
 
 DEFAULT_FILE = "/etc/containerd/config.toml"

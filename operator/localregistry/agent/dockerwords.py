@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from localregistry.agent.gates import release
 from localregistry.agent.paths import HostRoot
 from localregistry.agent.procs import Process
+from localregistry.agent.versions import release
 
 SECONDS = 10.0
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from localregistry.agent.containerd import Containerd
-from localregistry.agent.docker import Docker
 from localregistry.agent.guest import Guest
 from localregistry.agent.helper import Runtime
 from localregistry.agent.procs import Processes
@@ -37,7 +36,7 @@ class Unsupported(Writer[Detected, Plan]):
         return {}
 
 
-AnyWriter = Docker | Containerd | Unsupported
+AnyWriter = Writer[Any, Any]
 
 
 def kind(runtime: str) -> str:
@@ -54,11 +53,15 @@ def writer(
     calls: Runtime,
     clock: Callable[[], float],
 ) -> AnyWriter:
-    """The writer for `nodeInfo.containerRuntimeVersion`."""
+    """The writer for `nodeInfo.containerRuntimeVersion`. A node holds the code of one in memory."""
     match kind(runtime):
         case "docker":
+            from localregistry.agent.docker import Docker
+
             return Docker(guest, processes, calls, clock)
         case "containerd":
+            from localregistry.agent.containerd import Containerd
+
             return Containerd(guest, processes, calls)
         case other:
             unknown = f"The runtime {runtime or 'of this node'!r} is not known to this agent."

@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -34,7 +33,7 @@ class State:
             yield
         finally:
             if self.journal.empty and not self.proofs():
-                shutil.rmtree(self._directory, ignore_errors=True)
+                self._vanish()
             os.close(descriptor)
 
     def proofs(self) -> dict[str, str]:
@@ -54,6 +53,16 @@ class State:
             path.unlink(missing_ok=True)
         elif current != content:
             files.replace(path, expected=current, content=content, mode=0o600)
+
+    def _vanish(self) -> None:
+        # By hand: shutil would bring three compression libraries into memory.
+        with contextlib.suppress(OSError):
+            for directory in (self._directory / "content", self._directory):
+                for entry in directory.iterdir() if directory.is_dir() else ():
+                    if not entry.is_dir():
+                        entry.unlink(missing_ok=True)
+                if directory.is_dir():
+                    directory.rmdir()
 
     def _lock(self) -> int:
         path = self._directory / "lock"

@@ -84,6 +84,10 @@ class Verifier:
     def running(self) -> list[Running]:
         return [a.running for a in self._attempts.values() if a.running is not None]
 
+    @property
+    def idle(self) -> bool:
+        return not self._attempts
+
     def failing(self) -> bool:
         """Whether some attempt failed for a reason that a new look at the runtime may end."""
         return any(a.failure and not a.failure.settled for a in self._attempts.values())

@@ -34,7 +34,7 @@ _TABLE: tuple[tuple[tuple[str, ...], str, bool], ...] = (
         False,
     ),
     (
-        ("no such host", "server misbehaving"),
+        ("no such host", "server misbehaving", "dial tcp: lookup"),
         "The node does not resolve this name: the runtime has not read its configuration (yet).",
         False,
     ),
