@@ -37,7 +37,7 @@ def parse(content: bytes, *, bom_allowed: bool = True) -> dict[str, Any]:
     for key in (KEY, "registry-mirrors", "authorization-plugins"):
         value = config.get(key)
         if value is not None and not (
-            isinstance(value, list) and all(isinstance(item, str) for item in value)
+            isinstance(value, list) and all(type(item) is str for item in value)
         ):
             raise Invalid(f'"{key}" is not a list of strings')
     return config

@@ -48,9 +48,17 @@ def _no_constant(text: str) -> Any:
     raise NotAnObject(f"{text} is not JSON")
 
 
-# Number text is kept as text: it is compared, never calculated with.
+class Number(str):
+    """The text of a number: it is compared, never calculated with."""
+
+    __slots__ = ()
+
+
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_no_duplicates, parse_int=str, parse_float=str, parse_constant=_no_constant
+    object_pairs_hook=_no_duplicates,
+    parse_int=Number,
+    parse_float=Number,
+    parse_constant=_no_constant,
 )
 
 

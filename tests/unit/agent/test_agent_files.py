@@ -1,0 +1,241 @@
+"""Files of others: replaced whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from localregistry.agent import files
+from localregistry.agent.guest import Guest, Unknown
+from localregistry.agent.journal import Journal, Record, sha256
+from localregistry.agent.paths import HostRoot
+from localregistry.agent.state import Busy, State
+from localregistry.agent.writer import Change
+
+
+def test_a_replaced_file_keeps_its_mode_and_leaves_no_litter(tmp_path: Path) -> None:
+    path = tmp_path / "daemon.json"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    files.replace(path, expected=b"old", content=b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert os.listdir(tmp_path) == ["daemon.json"]
+
+
+def test_a_new_file_is_readable_for_all(tmp_path: Path) -> None:
+    files.replace(tmp_path / "x", expected=None, content=b"new")
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_replaced_file_keeps_its_owner_and_attributes(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    os.chown(path, 12, 34)
+    os.setxattr(path, "user.label", b"his")
+    files.replace(path, expected=b"old", content=b"new")
+    assert (path.stat().st_uid, path.stat().st_gid) == (12, 34)
+    assert os.getxattr(path, "user.label") == b"his"
+
+
+@pytest.mark.parametrize("expected", [None, b"older"])
+def test_what_somebody_wrote_meanwhile_is_not_lost(tmp_path: Path, expected: bytes | None) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"his")
+    with pytest.raises(files.Outrun):
+        files.replace(path, expected=expected, content=b"new")
+    with pytest.raises(files.Outrun):
+        files.remove(path, expected=b"older")
+    with pytest.raises(files.Outrun):
+        files.overwrite(path, expected=b"older", content=b"new")
+    assert path.read_bytes() == b"his"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_litter_of_a_killed_write_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / files.TEMPORARY).write_bytes(b"half")
+    files.replace(tmp_path / "x", expected=None, content=b"new")
+    assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("number", "transient", "words"),
+    [
+        (errno.ENOSPC, True, "No space"),
+        (errno.EROFS, False, "read-only"),
+        (errno.EPERM, False, "lsattr"),
+        (errno.EIO, True, "Input/output"),
+    ],
+)
+def test_a_refusal_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, transient: bool, words: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files.os, "fsync", fail)
+    with pytest.raises(files.Refused, match=words) as caught:
+        files.replace(tmp_path / "x", expected=None, content=b"new")
+    assert caught.value.transient is transient
+    assert os.listdir(tmp_path) == []
+
+
+OLD, NEW = b"127.0.0.1 localhost\nold\n", b"127.0.0.1 localhost\nnewer and longer\n"
+
+
+@pytest.mark.parametrize(("before", "after"), [(OLD, NEW), (NEW, OLD), (b"", NEW), (b"ab", b"ba")])
+def test_every_state_between_two_contents_is_known_as_torn(before: bytes, after: bytes) -> None:
+    for done in range(len(after) + 1):
+        state = after[:done] + before[done:]
+        assert files.torn(state, before=before, after=after) is (state not in (before, after))
+
+
+@pytest.mark.parametrize("edited", [OLD + b"his\n", b"", b"127.0.0.1 localhost\n", NEW + b"x"])
+def test_an_edit_is_not_torn(edited: bytes) -> None:
+    assert not files.torn(edited, before=OLD, after=NEW)
+
+
+def test_links_are_followed_below_the_hosts_root(tmp_path: Path) -> None:
+    (tmp_path / "data/docker").mkdir(parents=True)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/docker").symlink_to("/data/docker")
+    (tmp_path / "data/docker/daemon.json").symlink_to("../real.json")
+    host = HostRoot(tmp_path)
+    assert host.resolve("/etc/docker/daemon.json") == tmp_path / "data/real.json"
+    assert host.resolve("/etc/docker/../../../../x") == tmp_path / "x"
+    assert host.resolve("/etc/none/y") == tmp_path / "etc/none/y"
+
+
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("/b")
+    (tmp_path / "b").symlink_to("/a")
+    with pytest.raises(OSError, match="symbolic links"):
+        HostRoot(tmp_path).resolve("/a")
+    guest = Guest(HostRoot(tmp_path), Journal(tmp_path / "state"))
+    with pytest.raises(files.Refused):
+        guest.read("/a")
+
+
+def _guest(tmp_path: Path) -> Guest:
+    return Guest(HostRoot(tmp_path), Journal(tmp_path / "state"))
+
+
+def test_a_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("/real")
+    _guest(tmp_path).put(Change("/link", b"old", b"new"))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def _mounted(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A rename over `name` fails as over a mount point."""
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if target.name == name:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+
+
+def test_a_mount_point_is_written_in_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _mounted(monkeypatch, "hosts")
+    path = tmp_path / "hosts"
+    path.write_bytes(NEW)
+    inode = path.stat().st_ino
+    guest = _guest(tmp_path)
+    guest.put(Change("/hosts", NEW, OLD))
+    assert path.read_bytes() == OLD
+    assert path.stat().st_ino == inode
+    record = guest.journal.get("/hosts")
+    assert record is not None
+    assert record.torn is None
+
+
+def test_a_torn_mount_point_is_mended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _mounted(monkeypatch, "hosts")
+    path = tmp_path / "hosts"
+    path.write_bytes(OLD)
+    write = os.pwrite
+
+    def die(descriptor: int, content: bytes, offset: int) -> int:
+        if content == NEW and os.path.samestat(os.fstat(descriptor), path.stat()):
+            write(descriptor, content[:24], offset)
+            raise KeyboardInterrupt
+        return write(descriptor, content, offset)
+
+    monkeypatch.setattr(files.os, "pwrite", die)
+    with pytest.raises(KeyboardInterrupt):
+        _guest(tmp_path).put(Change("/hosts", OLD, NEW))
+    monkeypatch.setattr(files.os, "pwrite", write)
+    torn = path.read_bytes()
+    assert torn not in (OLD, NEW)
+    guest = _guest(tmp_path)
+    assert guest.meant("/hosts") == OLD
+    guest.put(Change("/hosts", torn, NEW))
+    assert path.read_bytes() == NEW
+
+
+def test_the_journal_remembers_over_a_restart(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    record = Record(journal.keep(b"pristine"), ("1",), {"a": "u"}, key_made=True)
+    journal.put("/etc/docker/daemon.json", record)
+    journal.put_directory("/etc/docker")
+    again = Journal(tmp_path)
+    assert again.get("/etc/docker/daemon.json") == record
+    assert again.directories() == ["/etc/docker"]
+    assert again.content(sha256(b"pristine")) == b"pristine"
+    again.forget("/etc/docker/daemon.json")
+    assert again.content(sha256(b"pristine")) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"files": {"a": {}}}', b"\xff"])
+def test_a_damaged_journal_knows_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "journal.json").write_bytes(content)
+    assert Journal(tmp_path).empty
+
+
+def test_only_what_nobody_edited_has_a_known_base(tmp_path: Path) -> None:
+    guest = _guest(tmp_path)
+    kept = guest.journal.keep(b"pristine")
+    guest.journal.put("/x", Record(kept, (sha256(b"ours"),)))
+    assert guest.base("/x", b"ours") == b"pristine"
+    assert guest.base("/x", b"pristine") == b"pristine"
+    assert guest.base("/x", b"edited") is Unknown
+    assert guest.base("/y", b"other") == b"other"
+
+
+def test_directories_of_ours_go_unless_others_use_them(tmp_path: Path) -> None:
+    guest = _guest(tmp_path)
+    guest.make_directories("/a/b/c/x")
+    guest.make_directories("/a/d/x")
+    (tmp_path / "a/d/his").touch()
+    guest.clear_directories()
+    assert (tmp_path / "a/d/his").exists()
+    assert not (tmp_path / "a/b").exists()
+    assert guest.journal.directories() == []
+
+
+def test_two_agents_never_hold_a_node_at_once(tmp_path: Path) -> None:
+    one, other = State(tmp_path / "state"), State(tmp_path / "state")
+    with one.held(), pytest.raises(Busy), other.held():
+        pass
+    with other.held():
+        other.save_proofs({"u": "k"})
+    assert one.proofs() == {"u": "k"}
+
+
+def test_nothing_is_left_once_nothing_is_ours(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    with state.held():
+        state.journal.put("/x", Record(state.journal.keep(b"p")))
+    assert (tmp_path / "state/content").is_dir()
+    with state.held():
+        state.journal.forget("/x")
+    assert not (tmp_path / "state").exists()
