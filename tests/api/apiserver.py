@@ -93,7 +93,7 @@ class ApiServer:
         try:
             etcd_url = server._start_etcd()
             server._start_apiserver(etcd_url, port, pki)
-            wait_until(server._is_ready, timeout=60, what="kube-apiserver to be ready")
+            server.wait_ready()
             if with_controller_manager:
                 server._start_controller_manager(pki)
         except BaseException:
@@ -117,6 +117,10 @@ class ApiServer:
     def process(self, name: str) -> Process:
         """One of the processes, to take it away and bring it back: `etcd`, `kube-apiserver`, …"""
         return next(process for process in self._processes if process.name == name)
+
+    def wait_ready(self) -> None:
+        """After a restart: returns when /readyz answers ok."""
+        wait_until(self._is_ready, timeout=60, what="kube-apiserver to be ready")
 
     def kubectl(
         self,

@@ -33,5 +33,6 @@ def api_with_controllers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 def namespace(api: ApiServer) -> str:
     """A namespace of the test's own. It is left to end with the API server."""
     name = f"test-{next(_counter)}"
-    api.kubectl("create", "namespace", name)
+    status, answer = api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    assert status == 201, answer
     return name

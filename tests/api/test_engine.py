@@ -72,7 +72,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     config["http"]["debug"]["addr"] = f"127.0.0.1:{metrics}"
     path = tmp_path / "config.yml"
     path.write_text(yaml.safe_dump(config))
-    command = [binaries("registry") / "registry", "serve", path]
+    command = [str(binaries("registry") / "registry"), "serve", str(path)]
     process = Process.start("registry", command, tmp_path / "registry.log")
     urls = (f"http://127.0.0.1:{port}", f"http://127.0.0.1:{metrics}")
     engine = Engine(*urls, root, process)
