@@ -50,7 +50,9 @@ def _mend_dns(settings: Settings) -> None:
     target = ("configmap", "coredns", "-n", "kube-system")
     _kubectl(settings, "patch", *target, "--type=merge", "--patch", patch)
     # Its pods have crashed or read the old file; new ones are quicker than the back-off.
-    _kubectl(settings, "delete", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "--wait=false")
+    _kubectl(
+        settings, "delete", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "--wait=false"
+    )
 
 
 def mended(corefile: str, gateway: str) -> str:
@@ -71,19 +73,22 @@ def _gateway() -> str:
 
 
 def _workloads(settings: Settings) -> list[dict[str, Any]]:
-    answer = _kubectl(
-        settings, "get", "deployments,daemonsets", "--all-namespaces", "-o", "json"
-    )
-    ours = {"kube-system", "local-path-storage", "ingress-nginx"}
+    kinds = "nodes,deployments,daemonsets"
+    answer = _kubectl(settings, "get", kinds, "--all-namespaces", "--output=json")
+    ours = {None, "kube-system", "local-path-storage", "ingress-nginx"}
     items: list[dict[str, Any]] = json.loads(answer)["items"]
-    return [item for item in items if item["metadata"]["namespace"] in ours]
+    return [item for item in items if item["metadata"].get("namespace") in ours]
 
 
 def waiting_for(items: list[dict[str, Any]]) -> list[str]:
-    """Name the workloads that are not rolled out completely."""
+    """Name the nodes that are not Ready and the workloads that are not rolled out completely."""
     pending = []
     for item in items:
         status, meta = item.get("status", {}), item["metadata"]
+        if item["kind"] == "Node":
+            if not node_ready(item):
+                pending.append(f"node {meta['name']}")
+            continue
         if item["kind"] == "Deployment":
             want, have = item["spec"]["replicas"], status.get("availableReplicas", 0)
         else:
@@ -94,12 +99,22 @@ def waiting_for(items: list[dict[str, Any]]) -> list[str]:
     return pending
 
 
+def node_ready(node: dict[str, Any]) -> bool:
+    """Tell whether a node's Ready condition is True."""
+    return any(
+        condition["type"] == "Ready" and condition["status"] == "True"
+        for condition in node.get("status", {}).get("conditions", [])
+    )
+
+
 def _ready(settings: Settings) -> bool:
     return not waiting_for(_workloads(settings))
 
 
 def _ingress_there(settings: Settings) -> bool:
-    return any(item["metadata"]["namespace"] == "ingress-nginx" for item in _workloads(settings))
+    return any(
+        item["metadata"].get("namespace") == "ingress-nginx" for item in _workloads(settings)
+    )
 
 
 def _wait(settings: Settings) -> None:

@@ -51,12 +51,7 @@ def healthy(settings: Settings) -> bool:
     except shell.Failed:
         return False
     found = json.loads(answer)["items"]
-    return len(found) == _NODES and all(
-        condition["status"] == "True"
-        for node in found
-        for condition in node["status"]["conditions"]
-        if condition["type"] == "Ready"
-    )
+    return len(found) == _NODES and all(addons.node_ready(node) for node in found)
 
 
 def kubectl(settings: Settings, *argv: str, timeout: float = 60, stdin: str | None = None) -> str:

@@ -10,7 +10,7 @@ from kind.gotools import TOOLS
 from kind.podimages import PodImage
 from kind.settings import Settings
 
-_REPOSITORY = "localregistry.dev/kind"
+REPOSITORY = "localregistry.dev/kind"
 
 
 def present(tag: str) -> bool:
@@ -18,9 +18,14 @@ def present(tag: str) -> bool:
     return shell.succeeds(["docker", "image", "inspect", "--format", "{{.Id}}", tag])
 
 
+def root_tag(root: debian.Root) -> str:
+    """Tag of an imported root file system."""
+    return f"{REPOSITORY}/root-{root.name}:{root.key}"
+
+
 def root_image(settings: Settings, root: debian.Root, report: progress.Progress) -> str:
     """Import a Debian root file system; return its tag."""
-    tag = f"{_REPOSITORY}/root-{root.name}:{root.key}"
+    tag = root_tag(root)
     if not present(tag):
         tar = debian.ensure(settings, root, report)
         engine.docker("import", tar, tag, timeout=300)
@@ -30,7 +35,7 @@ def root_image(settings: Settings, root: debian.Root, report: progress.Progress)
 def keyed_tag(image: PodImage, key: str) -> str:
     """Tag under which an image is kept, whatever its public reference points to."""
     name = image.ref.rsplit("/", 1)[1].split(":")[0]
-    return f"{_REPOSITORY}/{name}:{key}"
+    return f"{REPOSITORY}/{name}:{key}"
 
 
 def ensure(
@@ -49,7 +54,7 @@ def ensure(
     else:
         with (
             report.step(image.ref, "building", seconds=image.seconds),
-            tempfile.TemporaryDirectory(dir=_scratch(settings)) as folder,
+            tempfile.TemporaryDirectory(dir=scratch(settings)) as folder,
         ):
             _fill(settings, image, Path(folder))
             base = tags[image.base] if image.base and "ARG BASE" in image.dockerfile else None
@@ -79,7 +84,8 @@ def builder_environment() -> dict[str, str]:
     return {"DOCKER_BUILDKIT": "0"}
 
 
-def _scratch(settings: Settings) -> Path:
+def scratch(settings: Settings) -> Path:
+    """Folder for build contexts, on the disk that holds the cache and not in a small /tmp."""
     folder = settings.cache / "scratch"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

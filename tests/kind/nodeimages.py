@@ -76,7 +76,21 @@ def ensure(settings: Settings) -> Images:
         for old in saved.parent.glob("nodes-*.tar"):
             old.unlink()
         scratch.rename(saved)
+    _forget_old(settings, wanted)
     return wanted
+
+
+def _forget_old(settings: Settings, wanted: Images) -> None:
+    """Untag images of earlier keys; one that a container still uses stays."""
+    catalogue = podimages.catalogue(settings)
+    keys = podimages.keys(settings, catalogue)
+    keep = {imagebuild.keyed_tag(image, keys[image.ref]) for image in catalogue}
+    keep |= {*wanted.tags(), *(imagebuild.root_tag(root) for root in (debian.SLIM, debian.NODE))}
+    pattern = f"{imagebuild.REPOSITORY}/*"
+    listed = engine.docker("images", pattern, "--format", "{{.Repository}}:{{.Tag}}").split()
+    for tag in listed:
+        if tag not in keep and "/node-common:" not in tag and "/python:" not in tag:
+            shell.succeeds(["docker", "rmi", tag], timeout=60)
 
 
 def ensure_client(settings: Settings) -> str:
@@ -113,7 +127,7 @@ def _build_all(settings: Settings, wanted: Images, report: progress.Progress) ->
     imagebuild.ensure(settings, client, tags, report)
     root = imagebuild.root_image(settings, debian.NODE, report)
     pause = podimages.pause(settings)
-    with tempfile.TemporaryDirectory(dir=settings.cache / "scratch") as folder:
+    with tempfile.TemporaryDirectory(dir=imagebuild.scratch(settings)) as folder:
         common = _common(settings, Path(folder) / "common", root)
         with report.step("node image (containerd)", "building", seconds=20):
             _containerd(settings, Path(folder) / "containerd", common, wanted, pause, images)
@@ -156,7 +170,12 @@ def _save(folder: Path, images: list[PodImage], kind: str) -> Path:
 
 
 def _containerd(
-    settings: Settings, folder: Path, common: str, wanted: Images, pause: str, images: list[PodImage]
+    settings: Settings,
+    folder: Path,
+    common: str,
+    wanted: Images,
+    pause: str,
+    images: list[PodImage],
 ) -> None:
     _copy(folder, ("node/containerd", "node/build/prune"))
     shutil.copy(HERE / "node/build/containerd.Dockerfile", folder / "Dockerfile")
@@ -184,7 +203,12 @@ def _containerd(
 
 
 def _docker(
-    settings: Settings, folder: Path, common: str, wanted: Images, pause: str, images: list[PodImage]
+    settings: Settings,
+    folder: Path,
+    common: str,
+    wanted: Images,
+    pause: str,
+    images: list[PodImage],
 ) -> None:
     _copy(folder, ("node/docker", "node/build/prune", "scripts"))
     _binaries(settings, folder / "bin", ("cri-dockerd",))

@@ -19,7 +19,7 @@ from kind.settings import (
     Settings,
 )
 
-_STATIC = "FROM scratch\nENV PATH=/\nCOPY {0} /{0}\nENTRYPOINT [\"/{0}\"]\n"
+_STATIC = 'FROM scratch\nENV PATH=/\nCOPY {0} /{0}\nENTRYPOINT ["/{0}"]\n'
 _PAUSE = 'FROM scratch\nCOPY catatonit /pause\nENTRYPOINT ["/pause", "-P"]\n'
 _PROXY = "ARG BASE\nFROM $BASE\nCOPY kube-proxy /usr/local/bin/kube-proxy\n"
 

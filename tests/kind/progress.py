@@ -22,10 +22,13 @@ class Progress:
         self._say(f"{self._next()} {name}: cached\n")
 
     @contextmanager
-    def step(self, name: str, doing: str, *, seconds: int | None = None) -> Iterator[None]:
+    def step(
+        self, name: str, doing: str, *, seconds: int | None = None, otherwise: str = "FAILED"
+    ) -> Iterator[None]:
         """Print the line before the work, its duration after it.
 
-        ``seconds`` is what the work takes on two cores with cold caches.
+        ``seconds`` is what the work takes on two cores with cold caches; ``otherwise`` is what to
+        call it where it does not succeed.
         """
         about = f" (about {seconds} s cold)" if seconds else ""
         self._say(f"{self._next()} {name}: {doing}{about} ... ")
@@ -33,7 +36,7 @@ class Progress:
         try:
             yield
         except BaseException:
-            self._say(f"FAILED after {time.monotonic() - start:.0f} s\n")
+            self._say(f"{otherwise} after {time.monotonic() - start:.0f} s\n")
             raise
         self._say(f"done in {time.monotonic() - start:.0f} s\n")
 

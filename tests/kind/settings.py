@@ -20,6 +20,7 @@ INGRESS_IMAGE = "localregistry.dev/test/ingress-nginx:v1.11.0"
 KIND_LABEL = "io.x-k8s.kind.cluster"
 OUR_LABEL = "localregistry.dev/kind"
 NETWORK = "kind"
+_CLUSTER = "localregistry"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Settings:
     @property
     def kubeconfig(self) -> Path:
         """Kubeconfig of the cluster; ``~/.kube/config`` is never touched."""
-        return self.cache / "kubeconfig"
+        name = "kubeconfig" if self.cluster == _CLUSTER else f"kubeconfig-{self.cluster}"
+        return self.cache / name
 
     @property
     def control_plane(self) -> str:
@@ -56,6 +58,6 @@ def from_environment(environ: dict[str, str] | None = None) -> Settings:
         cache = Path(base) / "localregistry"
     return Settings(
         cache=cache.absolute(),
-        cluster=env.get("LR_CLUSTER_NAME") or "localregistry",
+        cluster=env.get("LR_CLUSTER_NAME") or _CLUSTER,
         stock_image=env.get("NODE_IMAGE") or None,
     )
