@@ -89,7 +89,7 @@ class Agent:
         if news or now >= self._due:
             self._configure(goal)
         elif self._verifier.idle and not self._unsaved:
-            return
+            return  # nothing is under way
         self._prove(goal)
         self._publish(goal)
 
@@ -181,7 +181,7 @@ class Agent:
             self._unsaved = True
         if self._verifier.failing():
             self._found_until = 0.0
-        if self._unsaved:
+        if self._unsaved or (not goal.registries and self._state.leftover):
             try:
                 with self._state.held():
                     self._state.save_proofs(self._proofs)

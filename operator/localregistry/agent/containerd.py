@@ -26,10 +26,11 @@ class ContainerdPlan(Plan):
 
     uids: Mapping[str, str] = field(default_factory=dict)
     forgotten: tuple[str, ...] = ()
+    untidy: bool = False
 
     @property
     def idle(self) -> bool:
-        return not self.changes and not self.forgotten
+        return not (self.changes or self.forgotten or self.untidy)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,12 @@ class Containerd(Writer[Found, ContainerdPlan]):
                 changes.append(Change(path, current, after))
         uids = {c.path: hoststoml.uid_of(c.after or c.before or b"") for c in changes}
         return ContainerdPlan(
-            tuple(changes), refused, entries, uids=uids, forgotten=tuple(forgotten)
+            tuple(changes),
+            refused,
+            entries,
+            uids=uids,
+            forgotten=tuple(forgotten),
+            untidy=self.guest.untidy,
         )
 
     def apply(self, plan: ContainerdPlan, found: Found | NodeResult) -> Mapping[str, NodeResult]:

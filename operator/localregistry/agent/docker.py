@@ -29,7 +29,9 @@ INFO_SECONDS = 300.0
 class DockerPlan(Plan):
     """`hosts` is the change of /etc/hosts. daemon.json goes `before` → `listing`, then a reload
     where needed, then `final`: where we made the key the running daemon forgets a name only by a
-    list without it, and only then may the key go. `ours` and `stale` map names to UIDs."""
+    list without it, and only then may the key go. `ours` and `stale` map names to UIDs; `needed` is
+    what the running daemon must trust; `unsettled`: the journal does not say just that yet.
+    """
 
     hosts: hostsblock.Block | None = None
     path: str = dockernode.DEFAULT_CONFIG
@@ -40,10 +42,11 @@ class DockerPlan(Plan):
     ours: Mapping[str, str] = field(default_factory=dict)
     stale: Mapping[str, str] = field(default_factory=dict)
     needed: Collection[str] = ()
+    unsettled: bool = False
 
     @property
     def idle(self) -> bool:
-        return not self.changes and not self.reload and not self.stale
+        return not (self.changes or self.reload or self.hosts or self.unsettled)
 
 
 class Docker(Writer[Found, DockerPlan]):
@@ -128,8 +131,10 @@ class Docker(Writer[Found, DockerPlan]):
         hosts = hostsblock.plan(self.guest, serving)
         steps = [Change(found.config_path, before, listing)] if before != listing else []
         steps += [Change(found.config_path, listing, final)] if listing != final else []
+        if hosts is not None and hosts.change.before != hosts.change.after:
+            steps.insert(0, hosts.change)
         return DockerPlan(
-            changes=(*([hosts.change] if hosts else []), *steps),
+            changes=tuple(steps),
             refused=refused,
             entries={r.uid: _entry(r, by_flag=by_flag) for r in serving},
             reload=reload,
@@ -142,6 +147,7 @@ class Docker(Writer[Found, DockerPlan]):
             ours=ours,
             stale=stale,
             needed=needed,
+            unsettled=dict(record.entries) != ours or self.guest.untidy,
         )
 
     def apply(self, plan: DockerPlan, found: Found | NodeResult) -> Mapping[str, NodeResult]:
@@ -154,7 +160,7 @@ class Docker(Writer[Found, DockerPlan]):
         # and goes when nobody is told to trust it any longer.
         if plan.hosts and plan.hosts.grows:
             hostsblock.apply(self.guest, plan.hosts)
-        if plan.ours or plan.stale:
+        if plan.ours or plan.stale or old is not None:
             journal.put(plan.path, self._record(plan, old))
         if plan.before != plan.listing:
             self.guest.make_directories(plan.path)

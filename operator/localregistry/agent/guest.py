@@ -71,14 +71,22 @@ class Guest:
             self.journal.put_directory(directory)
             files.make_directory(self.host.resolve(directory))
 
+    @property
+    def untidy(self) -> bool:
+        """Whether there are directories for `clear_directories`."""
+        return any(not self._needed(directory) for directory in self.journal.directories())
+
     def clear_directories(self) -> None:
         """Removes the directories that we made and that nothing of ours needs any longer; one that
         holds somebody else's files has become his."""
         for directory in self.journal.directories():
-            if any(path.startswith(f"{directory}/") for path in self.journal.paths()):
+            if self._needed(directory):
                 continue
             files.remove_directory_if_empty(self.host.resolve(directory))
             self.journal.forget_directory(directory)
+
+    def _needed(self, directory: str) -> bool:
+        return any(path.startswith(f"{directory}/") for path in self.journal.paths())
 
     def put(self, change: Change) -> None:
         """Makes one change. Raises files.Outrun, files.Refused."""

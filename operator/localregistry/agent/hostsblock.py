@@ -52,7 +52,8 @@ def present(guest: Guest) -> bool:
 
 
 def plan(guest: Guest, serving: Sequence[TrustedRegistry]) -> Block | None:
-    """The change that makes the block exactly the names of `serving`; None where it is."""
+    """The change that makes the block exactly the names of `serving`; None where it is. One with
+    the same content before and after sets the journal right."""
     current, meant = guest.read(PATH), guest.meant(PATH)
     addresses: dict[str, str] = {}
     entries: dict[str, str] = {}
@@ -66,7 +67,9 @@ def plan(guest: Guest, serving: Sequence[TrustedRegistry]) -> Block | None:
     made_by_us = record is not None and not record.pristine
     if not after and (current is None or made_by_us):
         after = None
-    if current == after:
+    # A kill between the last write and the journal's line leaves a record that says too much.
+    recorded = dict(record.entries) if record is not None else None
+    if current == after and recorded in (None, entries) and (record is None or entries):
         return None
     return Block(
         Change(PATH, current, after),
@@ -89,7 +92,8 @@ def apply(guest: Guest, block: Block) -> None:
             torn=old.torn if old else None,
         ),
     )
-    guest.put(block.change)
+    if block.change.before != block.change.after:
+        guest.put(block.change)
     after = block.change.after
     if after is None or hostsfile.without_block(after) == after:
         guest.journal.forget(PATH)

@@ -36,6 +36,11 @@ class State:
                 self._vanish()
             os.close(descriptor)
 
+    @property
+    def leftover(self) -> bool:
+        """Whether the directory is there for nothing, as after a kill in the last step."""
+        return self._directory.is_dir() and self.journal.empty and not self.proofs()
+
     def proofs(self) -> dict[str, str]:
         """UID → what was proved: see `proofs.key`. A lost or damaged file proves nothing."""
         try:

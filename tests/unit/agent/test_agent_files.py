@@ -23,7 +23,7 @@ def test_a_replaced_file_keeps_its_mode_and_leaves_no_litter(tmp_path: Path) -> 
     files.replace(path, expected=b"old", content=b"new")
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == 0o640
-    assert os.listdir(tmp_path) == ["daemon.json"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["daemon.json"]
 
 
 def test_a_new_file_is_readable_for_all(tmp_path: Path) -> None:
@@ -53,13 +53,13 @@ def test_what_somebody_wrote_meanwhile_is_not_lost(tmp_path: Path, expected: byt
     with pytest.raises(files.Outrun):
         files.overwrite(path, expected=b"older", content=b"new")
     assert path.read_bytes() == b"his"
-    assert os.listdir(tmp_path) == ["x"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x"]
 
 
 def test_litter_of_a_killed_write_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / files.TEMPORARY).write_bytes(b"half")
     files.replace(tmp_path / "x", expected=None, content=b"new")
-    assert os.listdir(tmp_path) == ["x"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_refusal_is_a_sentence(
     with pytest.raises(files.Refused, match=words) as caught:
         files.replace(tmp_path / "x", expected=None, content=b"new")
     assert caught.value.transient is transient
-    assert os.listdir(tmp_path) == []
+    assert [entry.name for entry in tmp_path.iterdir()] == []
 
 
 OLD, NEW = b"127.0.0.1 localhost\nold\n", b"127.0.0.1 localhost\nnewer and longer\n"
