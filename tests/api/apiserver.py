@@ -132,7 +132,10 @@ class ApiServer:
     ) -> subprocess.CompletedProcess[str]:
         """Runs kubectl; `input` is text, or an object or a list of objects passed as JSON."""
         config = kubeconfig or self.kubeconfig
-        command = [str(self.bin / "kubectl"), "--kubeconfig", str(config), *arguments]
+        # A cache of its own: the default one is keyed by address, and ports come again.
+        cache = self.directory / "kubectl-cache"
+        program = (str(self.bin / "kubectl"), f"--kubeconfig={config}", f"--cache-dir={cache}")
+        command = [*program, *arguments]
         done = subprocess.run(
             command, input=_as_text(input), capture_output=True, text=True, timeout=timeout
         )
@@ -161,13 +164,19 @@ class ApiServer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as refusal:
             with refusal:
-                return refusal.code, json.load(refusal)
+                return refusal.code, _refusal(refusal.read().decode(errors="replace"))
 
     def apply_crd(self) -> None:
         """Applies the CRD and waits until it is served."""
         self.kubectl("apply", "--server-side", "-f", str(CRD))
         name = "crd/localregistries.localregistry.dev"
         self.kubectl("wait", "--for=condition=Established", name, "--timeout=30s")
+        # Discovery and the published schema follow a moment later.
+        wait_until(
+            lambda: self.kubectl("explain", "lreg.spec", check=False).returncode == 0,
+            timeout=30,
+            what="kubectl to know the CRD",
+        )
 
     def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
         """A kubeconfig with a token of the ServiceAccount, which is made where it is absent."""
@@ -269,6 +278,15 @@ class ApiServer:
         }
         path.write_text(json.dumps(body, indent=1))
         path.chmod(0o600)
+
+
+def _refusal(text: str) -> dict[str, Any]:
+    """The Status object, or a plain answer (404 page not found) in the shape of one."""
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return {"message": text.strip()}
+    return parsed if isinstance(parsed, dict) else {"message": text.strip()}
 
 
 def _as_text(value: Any) -> str | None:

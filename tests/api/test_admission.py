@@ -310,6 +310,12 @@ def test_kubectl_shows_the_columns(api: ApiServer, namespace: str) -> None:
     assert row.split()[:7] == ["dev", "a.b", "False", "2/3", "NodesFailing", "r:1", "http://a.b"]
 
 
+def test_kubectl_explains_the_fields(api: ApiServer) -> None:
+    explained = api.kubectl("explain", "localregistry.spec.storage.reclaimPolicy").stdout
+    assert "ENUM:" in explained
+    assert "What becomes of the claim when the LocalRegistry is deleted." in explained
+
+
 def _holds(stored: Any, given: Any) -> bool:
     """Whether all that was given is stored; null means the default."""
     if isinstance(given, dict):
