@@ -3,10 +3,11 @@
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 from kind import build, engine, progress, shell
-from kind.settings import HERE, NETWORK, Settings
+from kind.settings import HERE, INGRESS_IMAGE, INGRESS_UPSTREAM, NETWORK, Settings
 
 _WAIT_SECONDS = 120
 
@@ -24,13 +25,21 @@ def apply(settings: Settings) -> None:
         if not settings.stock_image:
             _mend_dns(settings)
         manifest = (HERE / "addons" / "ingress-nginx.yaml").read_text()
+        if settings.stock_image:
+            # Where node images can be pulled, so can the controller's own image.
+            manifest = manifest.replace(INGRESS_IMAGE, INGRESS_UPSTREAM)
         _kubectl(settings, "apply", "--server-side", "--filename=-", stdin=manifest)
     with report.step("add-ons", "waiting until they are ready", seconds=30):
         _wait(settings)
 
 
 def _kubectl(settings: Settings, *argv: str, stdin: str | None = None) -> str:
-    command = [build.have(settings, "kubectl"), "--kubeconfig", settings.kubeconfig, *argv]
+    command: list[str | Path] = [
+        build.have(settings, "kubectl"),
+        "--kubeconfig",
+        settings.kubeconfig,
+        *argv,
+    ]
     return shell.run(command, timeout=60, stdin=stdin)
 
 

@@ -26,25 +26,29 @@ def ensure(settings: Settings, names: Iterable[str]) -> Path:
     unknown = [name for name in wanted if name not in TOOLS]
     if unknown:
         raise shell.Failed(f"no such tool: {', '.join(unknown)}; there are {', '.join(TOOLS)}")
-    report = progress.Progress(len(wanted))
     settings.bin.mkdir(parents=True, exist_ok=True)
+    missing = [name for name in wanted if not keyed(settings, TOOLS[name]).exists()]
     for name in wanted:
+        if name not in missing:
+            _link(settings, TOOLS[name], keyed(settings, TOOLS[name]))
+    if not missing:
+        progress.Progress(1).cached(f"{len(wanted)} tools")
+    report = progress.Progress(len(missing))
+    for name in missing:
         _ensure(settings, TOOLS[name], report)
     return settings.bin
 
 
 def _ensure(settings: Settings, tool: Tool, report: progress.Progress) -> None:
     target = keyed(settings, tool)
-    if not target.exists():
-        # One lock for all: two builds at once on two cores only make both slower.
-        with locks.locked(settings.cache / "go.lock"):
-            if not target.exists():
-                with report.step(tool.name, "building", seconds=tool.seconds):
-                    _build(settings, tool, target)
-                _link(settings, tool, target)
-                return
+    # One lock for all: two builds at once on two cores only make both slower.
+    with locks.locked(settings.cache / "go.lock"):
+        if target.exists():
+            report.cached(tool.name)
+        else:
+            with report.step(tool.name, "building", seconds=tool.seconds):
+                _build(settings, tool, target)
     _link(settings, tool, target)
-    report.cached(tool.name)
 
 
 def _build(settings: Settings, tool: Tool, target: Path) -> None:
@@ -66,7 +70,7 @@ def _build(settings: Settings, tool: Tool, target: Path) -> None:
 
 def _link(settings: Settings, tool: Tool, target: Path) -> None:
     link = settings.bin / tool.name
-    if link.is_symlink() and Path(os.readlink(link)) == target:
+    if link.is_symlink() and link.readlink() == target:
         return
     scratch = settings.bin / f".{tool.name}.{os.getpid()}"
     scratch.unlink(missing_ok=True)

@@ -3,13 +3,25 @@
 import json
 import shutil
 import time
+from pathlib import Path
 
-from kind import addons, build, engine, kindconfig, locks, machine, nodeimages, progress, shell
+from kind import (
+    addons,
+    build,
+    engine,
+    kindconfig,
+    load,
+    locks,
+    machine,
+    nodeimages,
+    progress,
+    shell,
+)
 from kind.settings import KIND_LABEL, NETWORK, OUR_LABEL, Settings
 
 _NODES = 3
 # What `up` itself runs, and what whoever uses the cluster runs.
-_TOOLS = ("kind", "kubectl", "helm", "crane")
+_TOOLS = ("kind", "kubectl", "helm", "crane", "kubeadm")
 
 
 def up(settings: Settings) -> None:
@@ -30,21 +42,16 @@ def up(settings: Settings) -> None:
         images = None if settings.stock_image else nodeimages.ensure(settings)
         delete(settings)
         _create(settings, images)
+        if settings.stock_image:
+            # Test pods want it on every node, and no registry has it.
+            load.load(settings, [nodeimages.ensure_tools(settings)])
         addons.apply(settings)
     progress.say(f"cluster {settings.cluster} is up after {time.monotonic() - started:.0f} s")
 
 
-def nodes(settings: Settings) -> list[str]:
-    """Names of the cluster's running node containers."""
-    label = f"label={KIND_LABEL}={settings.cluster}"
-    return sorted(
-        engine.docker("ps", "--filter", label, "--format", "{{.Names}}", timeout=30).split()
-    )
-
-
 def healthy(settings: Settings) -> bool:
     """Tell whether every node runs and is Ready, within a few seconds."""
-    if not settings.kubeconfig.exists() or len(nodes(settings)) != _NODES:
+    if not settings.kubeconfig.exists() or len(load.nodes(settings)) != _NODES:
         return False
     try:
         answer = kubectl(settings, "get", "nodes", "--output=json", "--request-timeout=4s")
@@ -56,7 +63,12 @@ def healthy(settings: Settings) -> bool:
 
 def kubectl(settings: Settings, *argv: str, timeout: float = 60, stdin: str | None = None) -> str:
     """Run kubectl against the cluster."""
-    command = [build.have(settings, "kubectl"), "--kubeconfig", settings.kubeconfig, *argv]
+    command: list[str | Path] = [
+        build.have(settings, "kubectl"),
+        "--kubeconfig",
+        settings.kubeconfig,
+        *argv,
+    ]
     return shell.run(command, timeout=timeout, stdin=stdin)
 
 
@@ -85,7 +97,10 @@ def down(settings: Settings, *, keep_engine: bool) -> None:
             report.cached("no engine runs, and so no cluster")
             return
         engine.ensure(settings)
-    with report.step(f"cluster {settings.cluster}", "deleting"):
+    with (
+        locks.locked(settings.cache / "up.lock"),
+        report.step(f"cluster {settings.cluster}", "deleting"),
+    ):
         delete(settings)
         delete_network()
     if not keep_engine and engine.ours():
@@ -106,6 +121,6 @@ def _create(settings: Settings, images: nodeimages.Images | None) -> None:
     path = settings.cache / "kind.json"
     path.write_text(config)
     report = progress.Progress(1)
-    argv = [build.have(settings, "kind"), "create", "cluster", "--config", path]
+    argv: list[str | Path] = [build.have(settings, "kind"), "create", "cluster", "--config", path]
     with report.step(f"cluster {settings.cluster}", "creating three nodes", seconds=40):
         shell.run([*argv, "--kubeconfig", settings.kubeconfig, "--retain"], timeout=600)

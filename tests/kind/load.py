@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from kind import cluster, engine, progress, shell
-from kind.settings import Settings
+from kind import engine, progress, shell
+from kind.settings import KIND_LABEL, Settings
 
 
 def load(settings: Settings, refs: list[str]) -> None:
@@ -16,7 +16,7 @@ def load(settings: Settings, refs: list[str]) -> None:
 
     Raises Failed for an image that the engine does not hold, or a node that takes none.
     """
-    names = cluster.nodes(settings)
+    names = nodes(settings)
     if not names:
         raise shell.Failed("no cluster runs; the `up` command makes one")
     report = progress.Progress(1)
@@ -37,6 +37,13 @@ def load(settings: Settings, refs: list[str]) -> None:
             for ref in lacking[node]:
                 if not _has(node, ref, ids[ref]):
                     raise shell.Failed(f"{node} took {ref} without an error but does not have it")
+
+
+def nodes(settings: Settings) -> list[str]:
+    """Names of the cluster's running node containers."""
+    label = f"label={KIND_LABEL}={settings.cluster}"
+    listed = engine.docker("ps", "--filter", label, "--format", "{{.Names}}", timeout=30)
+    return sorted(listed.split())
 
 
 def _image_id(ref: str) -> str:

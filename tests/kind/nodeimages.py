@@ -9,7 +9,7 @@ from pathlib import Path
 from kind import build, debian, digest, engine, imagebuild, podimages, progress, shell
 from kind.gotools import TOOLS
 from kind.podimages import PodImage
-from kind.settings import HERE, KUBERNETES, REGISTRY_IMAGE, TOOLS_IMAGE, Settings
+from kind.settings import HERE, KUBERNETES, REGISTRY_IMAGE, STOCK_BASE, TOOLS_IMAGE, Settings
 
 _NODE_TOOLS = ("kubeadm", "kubelet", "kubectl")
 _CLIENT = "localregistry.dev/kind/client"
@@ -93,23 +93,36 @@ def _forget_old(settings: Settings, wanted: Images) -> None:
             shell.succeeds(["docker", "rmi", tag], timeout=60)
 
 
+def ensure_tools(settings: Settings) -> str:
+    """Return the reference of the tools image, built if it is missing."""
+    images = podimages.catalogue(settings)
+    _ensure_light(settings, images, [images[0]])
+    return images[0].ref
+
+
 def ensure_client(settings: Settings) -> str:
-    """Return the tag of the client image, built if it is missing (stock nodes need no other)."""
+    """Return the tag of the client image, built if it is missing."""
     images = podimages.catalogue(settings)
     client = client_image(settings, images)
+    return _ensure_light(settings, images, [images[0], client])[client.ref]
+
+
+def _ensure_light(
+    settings: Settings, images: list[PodImage], wanted: list[PodImage]
+) -> dict[str, str]:
+    """Make the few images that a cluster of stock nodes needs too; return their tags."""
     keys = podimages.keys(settings, images)
-    tag = f"{_CLIENT}:{client.key(settings, keys)}"
-    if not imagebuild.present(tag):
-        report = progress.Progress(2)
-        tools = images[0]
-        tags = {
-            "slim": imagebuild.root_image(settings, debian.SLIM, report),
-            tools.ref: imagebuild.keyed_tag(tools, keys[tools.ref]),
-            client.ref: tag,
-        }
-        imagebuild.ensure(settings, tools, tags, report)
-        imagebuild.ensure(settings, client, tags, report)
-    return tag
+    tags = {image.ref: imagebuild.keyed_tag(image, image.key(settings, keys)) for image in wanted}
+    if not all(imagebuild.present(tag) for tag in tags.values()):
+        report = progress.Progress(len(wanted))
+        base = (
+            STOCK_BASE
+            if settings.stock_image
+            else imagebuild.root_image(settings, debian.SLIM, report)
+        )
+        for image in wanted:
+            imagebuild.ensure(settings, image, {"slim": base, **tags}, report)
+    return tags
 
 
 def _build_all(settings: Settings, wanted: Images, report: progress.Progress) -> None:
@@ -119,9 +132,9 @@ def _build_all(settings: Settings, wanted: Images, report: progress.Progress) ->
     tags = {"slim": imagebuild.root_image(settings, debian.SLIM, report)}
     # The pause image takes one file out of this archive.
     debian.ensure(settings, debian.SLIM, report)
-    for ref, key in podimages.keys(settings, images).items():
-        image = next(image for image in images if image.ref == ref)
-        tags[ref] = imagebuild.keyed_tag(image, key)
+    keys = podimages.keys(settings, images)
+    for image in images:
+        tags[image.ref] = imagebuild.keyed_tag(image, keys[image.ref])
         imagebuild.ensure(settings, image, tags, report)
     tags[_CLIENT] = wanted.client
     imagebuild.ensure(settings, client, tags, report)

@@ -109,11 +109,10 @@ def pause(settings: Settings) -> str:
 
 
 def keys(settings: Settings, images: list[PodImage]) -> dict[str, str]:
-    """Key of every image by its reference."""
+    """Key of every image by its reference, and of the base ``slim``."""
     found = {"slim": debian.SLIM.key}
     for image in images:
         found[image.ref] = image.key(settings, found)
-    del found["slim"]
     return found
 
 

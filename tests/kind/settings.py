@@ -15,6 +15,9 @@ REGISTRY_IMAGE = "docker.io/library/registry:3.1.1"
 TOOLS_IMAGE = "localregistry.dev/test/tools:1"
 STORAGE_IMAGE = "localregistry.dev/test/local-path-provisioner:v0.0.30"
 INGRESS_IMAGE = "localregistry.dev/test/ingress-nginx:v1.11.0"
+# In place of what is built from Debian packages, on machines that pull stock images.
+INGRESS_UPSTREAM = "registry.k8s.io/ingress-nginx/controller:v1.11.0"
+STOCK_BASE = "docker.io/library/debian:trixie-slim"
 
 # kind puts this label on its node containers; ours go on everything else that we start.
 KIND_LABEL = "io.x-k8s.kind.cluster"
