@@ -31,6 +31,7 @@ from localregistry.controller.watches import AGENTS, Sinks, watch
 from localregistry.controller.workqueue import WorkQueue
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec.registry import InvalidSpec, LocalRegistry
+from localregistry.trust import AGENT_PORT
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,8 @@ class Settings:
     config: OperatorConfig
     identity: str
     health_port: int = 8080
-    agent_port: int | None = None
+    agent_port: int = AGENT_PORT
+    registry_port: int = 80
 
 
 class Controller:
@@ -75,13 +77,14 @@ class Controller:
             wake=self.queue.add,
             wake_trust=wake_trust,
             tell=lambda node: self._tasks.tell(node),
+            port=settings.registry_port,
         )
         self._poller = Poller(
             self._fleet,
             session,
             revision=lambda: self._trust.document.revision,
             changed=self._node_news,
-            **({"port": settings.agent_port} if settings.agent_port else {}),
+            port=settings.agent_port,
         )
         self._tasks = NodeTasks(
             api,

@@ -58,17 +58,18 @@ class Children:
         self._uids: dict[tuple[str, str], str] = {}
 
     async def reconcile(
-        self, registry: LocalRegistry, kind: Kind, wanted: Body | None
+        self, registry: LocalRegistry, kind: Kind, wanted: Body | None, *, uid: str | None = None
     ) -> Body | None:
         """Makes the child what `wanted` says (None: absent); returns the live object.
 
+        With `uid` it is this very object or nothing: one that is gone is not made again (409).
         Raises NameConflict, BeingDeleted or ApiError. An apply that changes nothing writes nothing.
         """
         name = names.child_name(registry.name)
         if wanted is None:
             await self._remove(registry, kind, name)
             return None
-        known = self._uids.get((registry.uid, kind.kind))
+        known = uid or self._uids.get((registry.uid, kind.kind))
         if known is None:
             known = await self._existing(registry, kind, name)
         if known is not None:
@@ -100,6 +101,12 @@ class Children:
         if kind == CLAIM:
             await self._check_adoption(registry, live)
         elif owner_uid(live) != registry.uid:
+            if owner_key(live) == (registry.namespace, registry.name):
+                # Its owner had our name and so is dead: the garbage collector is about to come.
+                raise BeingDeleted(
+                    f"{kind} {name} of an earlier LocalRegistry {registry.name} is still there: "
+                    "it is made anew when the garbage collector has taken it"
+                )
             raise NameConflict(
                 f"{kind} {name} exists and is not this LocalRegistry's: "
                 "delete or rename it, or give the LocalRegistry another name"

@@ -15,7 +15,7 @@ from typing import Any
 
 from localregistry.trust import TASK_ANNOTATION, NodeReason, NodeResult, Report, TrustDocument
 
-# A node that has just joined has no agent yet: it counts once it had a minute, or is proved.
+# A node that has just joined gets a minute before its pending result can make Ready flap.
 JOINING_SECONDS = 60.0
 # A report of an older revision still proves the registries that have not changed since.
 REMEMBERED_REVISIONS = 64
@@ -166,8 +166,14 @@ class Fleet:
             uid for uid in told if before.exceptions.get(uid) != after.exceptions.get(uid)
         }
 
-    def summarize(self, uid: str, document: TrustDocument, *, now: float) -> NodesSummary:
-        """The nodes of one registry. `now` is seconds since the epoch."""
+    def summarize(
+        self, uid: str, document: TrustDocument, *, now: float, settled: bool
+    ) -> NodesSummary:
+        """The nodes of one registry. `now` is seconds since the epoch.
+
+        `settled`: all nodes were ready for it before, so one that joins is not counted while it
+        is new and under way. Until then every node counts: Ready must not come before the last.
+        """
         wanted = {e.uid: e.digest() for e in document.registries}.get(uid)
         ready, failing, waiting = 0, [], []
         for node in sorted(self.nodes.values(), key=lambda node: node.name):
@@ -176,9 +182,9 @@ class Fleet:
             result = self._result(node.name, uid, wanted)
             if result is None:
                 ready += 1
-            elif now - node.created < JOINING_SECONDS:
-                continue
             elif result.reason is NodeReason.PENDING:
+                if settled and now - node.created < JOINING_SECONDS:
+                    continue
                 waiting.append(node.name)
             else:
                 failing.append(NodeFailure(node.name, node.runtime, result.reason, result.message))

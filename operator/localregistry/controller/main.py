@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 
 from localregistry.resources.config import OperatorConfig
+from localregistry.trust import AGENT_PORT
 
 
 def main(argv: list[str]) -> int:
@@ -35,6 +36,7 @@ def main(argv: list[str]) -> int:
         identity=options.identity,
         health_port=options.health_port,
         agent_port=options.agent_port,
+        registry_port=options.registry_port,
     )
     asyncio.run(app.run(settings))
     return 0
@@ -79,7 +81,9 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
         default=int(environ.get("HEALTH_PORT") or 8080),
         help="serves /healthz and /readyz [$HEALTH_PORT]",
     )
-    parser.add_argument("--agent-port", type=int, default=None, help=argparse.SUPPRESS)
+    # For tests without a pod network, where agents and registries share loopback's ports.
+    parser.add_argument("--agent-port", type=int, default=AGENT_PORT, help=argparse.SUPPRESS)
+    parser.add_argument("--registry-port", type=int, default=80, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.log_level.upper() not in logging.getLevelNamesMapping():
         parser.error(f"--log-level {options.log_level}: choose debug, info, warning or error")

@@ -48,6 +48,7 @@ class NodeTrust:
         wake: Callable[[Key], None],
         wake_trust: Callable[[], None],
         tell: Callable[[str], None],
+        port: int = 80,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -57,6 +58,7 @@ class NodeTrust:
         self._wake = wake
         self._wake_trust = wake_trust
         self._tell = tell
+        self._port = port
         self._clock = clock
         self._now = now
         self.claims = Claims()
@@ -97,7 +99,7 @@ class NodeTrust:
             host=registry.spec.host,
             managed=registry.spec.management is Management.MANAGED,
             address=known.address if known else entry.address if entry else "",
-            port=known.port if known else entry.port if entry else 80,
+            port=self._port,
             reachable=known.reachable if known else entry is not None,
         )
         self.update(claim)
@@ -150,11 +152,13 @@ class NodeTrust:
             for report in self._fleet.reports.values()
         )
 
-    def summarize(self, uid: str) -> NodesSummary | None:
+    def summarize(self, registry: LocalRegistry) -> NodesSummary | None:
         """The nodes for this registry; None while the agents have not all been asked once."""
         if not self._fleet.surveyed:
             return None
-        return self._fleet.summarize(uid, self.document, now=self._now())
+        conditions = registry.status.get("conditions") or ()
+        settled = any(c["type"] == "NodesReady" and c["status"] == "True" for c in conditions)
+        return self._fleet.summarize(registry.uid, self.document, now=self._now(), settled=settled)
 
     def still_trusting(self, uid: str) -> dict[str, str]:
         """Ready nodes that have not confirmed the withdrawal, and why; none without agents."""

@@ -23,6 +23,8 @@ TIMEOUT = aiohttp.ClientTimeout(total=3)
 ASKERS = 16
 # A node that is through is asked again once a minute, spread so that 1,000 nodes make 17 calls/s.
 SETTLED_SECONDS = 60.0
+# One that has something to report may be mended by its administrator at any time.
+FAILING_SECONDS = 8.0
 # While a change is under way: five times a second for as many nodes as 16 askers keep up with.
 BUSY_SECONDS = 0.2
 BUSY_NODES = 50
@@ -92,9 +94,10 @@ class Poller:
             self._fleet.reports[node] = report
             self._changed(self._fleet.affected(before, report))
         self._note_asked(node)
-        if report is not None and self._settled(report):
+        if report is not None and self._through(report):
             self._attempts.pop(node, None)
-            self._queue.add_after(node, SETTLED_SECONDS * random.uniform(0.8, 1.2))
+            seconds = FAILING_SECONDS if report.exceptions else SETTLED_SECONDS
+            self._queue.add_after(node, seconds * random.uniform(0.8, 1.2))
             return
         attempts = self._attempts[node] = self._attempts.get(node, 0) + 1
         late = max(0, attempts - PATIENCE)
@@ -114,10 +117,9 @@ class Poller:
             logger.warning("Agent on %s gave an answer that cannot be read: %s", pod.node, error)
         return None
 
-    def _settled(self, report: Report) -> bool:
+    def _through(self, report: Report) -> bool:
         return report.revision == self._revision() and not any(
-            result.reason in (NodeReason.PENDING, NodeReason.PULL_FAILED)
-            for result in report.exceptions.values()
+            result.reason is NodeReason.PENDING for result in report.exceptions.values()
         )
 
     def _busy(self) -> float:

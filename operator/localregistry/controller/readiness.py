@@ -71,7 +71,7 @@ def available(registry: LocalRegistry, deployment: Body) -> Condition:
     if seen and progressing and progressing.get("status") == "False":
         message = f"The registry's pod does not become ready: see {where}"
         return _available(FALSE, Reason.DEPLOYMENT_UNAVAILABLE, message)
-    if _status_before(registry, ConditionType.REGISTRY_AVAILABLE) in (TRUE.value, FALSE.value):
+    if _reason_before(registry) in (Reason.DEPLOYMENT_AVAILABLE, Reason.DEPLOYMENT_UNAVAILABLE):
         message = f"The registry's pod is not ready: if this lasts, see {where}"
         return _available(FALSE, Reason.DEPLOYMENT_UNAVAILABLE, message)
     message = f"The registry's pod is starting: if this lasts, see {where}"
@@ -115,10 +115,10 @@ def nodes(summary: NodesSummary) -> Condition:
     return _nodes(TRUE, Reason.NODES_CONFIGURED, f"All {summary.desired} nodes pulled an image")
 
 
-def _status_before(registry: LocalRegistry, which: ConditionType) -> str | None:
+def _reason_before(registry: LocalRegistry) -> str | None:
     for condition in registry.status.get("conditions") or ():
-        if condition.get("type") == which.value:
-            return str(condition.get("status"))
+        if condition.get("type") == ConditionType.REGISTRY_AVAILABLE.value:
+            return str(condition.get("reason"))
     return None
 
 

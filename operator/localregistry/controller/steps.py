@@ -98,7 +98,7 @@ class Steps:
                 work.found(which, Reason.NAME_CONFLICT, str(error))
             except BeingDeleted as error:
                 work.within(SOON_AGAIN)
-                work.found(which, Reason.RECONCILING, str(error))
+                work.found(which, Reason.RECONCILING, str(error), ConditionStatus.UNKNOWN)
             except ApiError as error:
                 reason = _reason(error)
                 if reason is None:
@@ -113,8 +113,11 @@ class Steps:
 
     async def _storage(self, work: Work) -> None:
         registry = work.registry
-        if registry.spec.storage.kind is StorageKind.SIZE and await self._lost(work):
-            return
+        kept = None
+        if registry.spec.storage.kind is StorageKind.SIZE:
+            kept = self._claim_to_keep(registry)
+            if kept and await self._lost(work, kept):
+                return
         config_map = configmap.build(registry, self._config)
         await self._children.reconcile(registry, CONFIG_MAP, config_map)
         if registry.spec.storage.kind is StorageKind.EXISTING:
@@ -122,17 +125,20 @@ class Steps:
             claim = await self._api.get(CLAIM, registry.namespace, wanted)
         else:
             body = claim_resource.build(registry, self._config)
-            claim = await self._children.reconcile(registry, CLAIM, body)
+            claim = await self._children.reconcile(registry, CLAIM, body, uid=kept)
         work.findings.claim = claim
         work.findings.put(readiness.storage(registry, claim))
 
-    async def _lost(self, work: Work) -> bool:
-        """Whether the claim that held the images is gone: then nothing is made unasked."""
-        registry = work.registry
+    @staticmethod
+    def _claim_to_keep(registry: LocalRegistry) -> str | None:
+        """The UID of the claim that holds the images, unless the user has given it up."""
         recorded = (registry.status.get("storage") or {}).get("claimUID")
         accepted = registry.annotations.get(names.ACCEPT_DATA_LOSS_ANNOTATION)
-        if not recorded or recorded == accepted:
-            return False
+        return None if recorded == accepted else recorded
+
+    async def _lost(self, work: Work, recorded: str) -> bool:
+        """Whether the claim that held the images is gone: then nothing is made unasked."""
+        registry = work.registry
         name = names.child_name(registry.name)
         live = await self._api.get(CLAIM, registry.namespace, name)
         if live is not None and live["metadata"]["uid"] == recorded:
@@ -189,7 +195,7 @@ class Steps:
         if not holder and stored.is_true and available.is_true:
             refused = await self._make_reachable(work)
         self._trust.update(work.claim)
-        work.findings.nodes = self._trust.summarize(registry.uid)
+        work.findings.nodes = self._trust.summarize(registry)
         if holder:
             work.found(which, Reason.HOST_CONFLICT, _held(registry, holder))
         elif refused:

@@ -93,20 +93,24 @@ async def _watch(sinks: Sinks, namespace: str, stop: threading.Event) -> None:
         CONFIG_MAP: MANAGED,
         DAEMON_SET: MANAGED,
     }
-    async with asyncio.TaskGroup() as group:
-        for registry, selectors, scope in (
-            (_cluster(sinks), cluster, {"clusterwide": True}),
-            (_own(sinks), own, {"namespaces": [namespace]}),
-        ):
-            group.create_task(
-                kopf.operator(
-                    registry=registry,
-                    settings=_settings(selectors),
-                    standalone=True,
-                    stop_flag=stop,
-                    **scope,
+    try:
+        async with asyncio.TaskGroup() as group:
+            for registry, selectors, scope in (
+                (_cluster(sinks), cluster, {"clusterwide": True}),
+                (_own(sinks), own, {"namespaces": [namespace]}),
+            ):
+                group.create_task(
+                    kopf.operator(
+                        registry=registry,
+                        settings=_settings(selectors),
+                        standalone=True,
+                        stop_flag=stop,
+                        **scope,
+                    )
                 )
-            )
+    finally:
+        # kopf waits for the flag in a thread, and the loop's end waits for that thread.
+        stop.set()
 
 
 def _handing_over(sinks: Sinks, loop: asyncio.AbstractEventLoop) -> Sinks:

@@ -59,7 +59,7 @@ def test_a_node_counts_as_ready_when_its_agent_proved_the_registry() -> None:
     document = TrustDocument((entry(),))
     nodes = fleet(node("a"), node("b"), document=document)
     nodes.reports["a"] = Report(document.revision)
-    summary = nodes.summarize("u1", document, now=NOW)
+    summary = nodes.summarize("u1", document, now=NOW, settled=True)
     assert (summary.text, summary.waiting, summary.failing) == ("1/2", ("b",), ())
 
 
@@ -67,7 +67,7 @@ def test_a_node_that_reports_an_exception_is_an_example_in_the_status() -> None:
     document = TrustDocument((entry(),))
     nodes = fleet(node("a"), document=document)
     nodes.reports["a"] = Report(document.revision, exceptions=failing())
-    (example,) = nodes.summarize("u1", document, now=NOW).failing
+    (example,) = nodes.summarize("u1", document, now=NOW, settled=True).failing
     assert (example.name, example.runtime, example.reason, example.message) == (
         "a",
         "docker://26.1.5",
@@ -80,7 +80,7 @@ def test_the_exception_of_another_registry_is_none_of_this_one() -> None:
     document = TrustDocument((entry("u1"), entry("u2")))
     nodes = fleet(node("a"), document=document)
     nodes.reports["a"] = Report(document.revision, exceptions=failing())
-    assert nodes.summarize("u2", document, now=NOW).text == "1/1"
+    assert nodes.summarize("u2", document, now=NOW, settled=True).text == "1/1"
 
 
 def test_a_report_of_an_older_revision_proves_what_has_not_changed_since() -> None:
@@ -88,8 +88,8 @@ def test_a_report_of_an_older_revision_proves_what_has_not_changed_since() -> No
     nodes = fleet(node("a"), document=before)
     nodes.remember(after)
     nodes.reports["a"] = Report(before.revision)
-    assert nodes.summarize("u1", after, now=NOW).text == "1/1"
-    assert nodes.summarize("u2", after, now=NOW).text == "0/1"
+    assert nodes.summarize("u1", after, now=NOW, settled=True).text == "1/1"
+    assert nodes.summarize("u2", after, now=NOW, settled=True).text == "0/1"
 
 
 def test_a_registry_that_moved_has_to_be_proved_anew() -> None:
@@ -97,14 +97,14 @@ def test_a_registry_that_moved_has_to_be_proved_anew() -> None:
     nodes = fleet(node("a"), document=before)
     nodes.remember(after)
     nodes.reports["a"] = Report(before.revision)
-    assert nodes.summarize("u1", after, now=NOW).text == "0/1"
+    assert nodes.summarize("u1", after, now=NOW, settled=True).text == "0/1"
 
 
 def test_a_revision_that_nobody_remembers_proves_nothing() -> None:
     document = TrustDocument((entry(),))
     nodes = fleet(node("a"), document=document)
     nodes.reports["a"] = Report("f" * 16)
-    assert nodes.summarize("u1", document, now=NOW).text == "0/1"
+    assert nodes.summarize("u1", document, now=NOW, settled=True).text == "0/1"
 
 
 @pytest.mark.parametrize(
@@ -114,20 +114,35 @@ def test_a_revision_that_nobody_remembers_proves_nothing() -> None:
         (node("a", ready="Unknown"), "a node that is silent is not waited for"),
         (node("a", **{"kubernetes.io/os": "windows"}), "only Linux nodes are eligible"),
         (node("a", type="virtual-kubelet"), "a virtual kubelet has no runtime"),
-        (node("a", created="2027-01-15T08:00:00Z"), "a node may take a minute to join"),
+        (node("a", created="2027-01-15T07:59:30Z"), "a node may take a minute to join"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_node_does_not_count_when(body: dict[str, Any], why: str) -> None:
     document = TrustDocument((entry(),))
-    assert fleet(body, document=document).summarize("u1", document, now=NOW).desired == 0, why
+    assert (
+        fleet(body, document=document).summarize("u1", document, now=NOW, settled=True).desired == 0
+    ), why
 
 
 def test_a_joining_node_counts_as_soon_as_it_is_proved() -> None:
     document = TrustDocument((entry(),))
     nodes = fleet(node("a", created="2027-01-15T08:00:00Z"), document=document)
     nodes.reports["a"] = Report(document.revision)
-    assert nodes.summarize("u1", document, now=NOW).text == "1/1"
+    assert nodes.summarize("u1", document, now=NOW, settled=True).text == "1/1"
+
+
+def test_ready_does_not_come_before_the_last_node_of_a_new_cluster() -> None:
+    document = TrustDocument((entry(),))
+    nodes = fleet(node("a", created="2027-01-15T07:59:30Z"), document=document)
+    assert nodes.summarize("u1", document, now=NOW, settled=False).waiting == ("a",)
+
+
+def test_a_new_node_that_cannot_pull_counts_at_once() -> None:
+    document = TrustDocument((entry(),))
+    nodes = fleet(node("a", created="2027-01-15T07:59:30Z"), document=document)
+    nodes.reports["a"] = Report(document.revision, exceptions=failing())
+    assert nodes.summarize("u1", document, now=NOW, settled=True).text == "0/1"
 
 
 def test_a_withdrawal_is_confirmed_by_a_report_of_the_new_document() -> None:

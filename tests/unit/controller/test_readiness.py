@@ -15,7 +15,7 @@ META = {"name": "dev-registry", "namespace": "ns", "uid": "c1", "generation": 2}
 
 
 def registry(*, available: str | None = None, **spec: Any) -> LocalRegistry:
-    conditions = [{"type": "RegistryAvailable", "status": available}] if available else []
+    conditions = [{"type": "RegistryAvailable", "reason": available}] if available else []
     return LocalRegistry.from_body(
         {
             "metadata": {"name": "dev", "namespace": "ns", "uid": "u1"},
@@ -80,9 +80,15 @@ RUNNING = {"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 1
         ),
         pytest.param(
             {"observedGeneration": 2},
-            "True",
+            "DeploymentAvailable",
             ("False", "DeploymentUnavailable"),
             id="was available and is not any more",
+        ),
+        pytest.param(
+            {"observedGeneration": 2},
+            "NameConflict",
+            ("Unknown", "DeploymentProgressing"),
+            id="could not be made before",
         ),
         pytest.param(
             {

@@ -1,0 +1,401 @@
+"""The operator as a process under its own ServiceAccount, and stand-ins for what a cluster adds.
+
+Without kubelets nobody binds claims, runs registries or nodes: `Lab` plays these parts by writing
+the statuses that they would write, and `NodeStandIn` answers as an agent would. The real parts are
+tested on the kind cluster; here faults can be injected and every write is in the audit log.
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import ssl
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from api.apiserver import ADMIN_TOKEN, REPOSITORY, ApiServer, binaries
+from api.processes import Process, free_port, wait_until
+from localregistry.trust import (
+    DOCUMENT_KEY,
+    TASK_ANNOTATION,
+    NodeResult,
+    Report,
+    Task,
+    TrustDocument,
+)
+
+SYSTEM = "localregistry-system"
+OPERATOR = ("localregistry-operator/", "kopf/")
+LREG = "localregistries.localregistry.dev"
+
+Body = dict[str, Any]
+
+
+def install(api: ApiServer) -> None:
+    """All of install.yaml but the operator's Deployment: its rights are what is tested."""
+    documents = yaml.safe_load_all((REPOSITORY / "manifests/install.yaml").read_text())
+    kept = [d for d in documents if d and d["kind"] not in ("Deployment",)]
+    api.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=kept)
+
+
+@dataclass
+class Operator:
+    """`localregistry run`, as install.yaml's ServiceAccount."""
+
+    process: Process
+    health_port: int
+
+    @classmethod
+    def start(cls, lab: Lab, *, name: str = "operator-0") -> Operator:
+        port = free_port()
+        command: list[str | Path] = [
+            "/usr/bin/env",
+            f"KUBECONFIG={lab.operator_kubeconfig}",
+            f"PYTHONPATH={REPOSITORY / 'operator'}",
+            sys.executable,
+            *("-m", "localregistry.cli", "run", "--identity", name),
+            *("--health-port", str(port), "--agent-port", str(lab.agent_port)),
+            *("--registry-port", str(lab.registry_port), "--log-level", "debug"),
+        ]
+        log = lab.api.directory / f"{name}-{port}.log"
+        return cls(Process.start(name, command, log), port)
+
+    def health(self, path: str) -> int:
+        """The HTTP status of /healthz or /readyz; 0 where nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}{path}") as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    @property
+    def log(self) -> str:
+        return self.process.log.read_text(errors="replace")
+
+
+@dataclass
+class Lab:
+    """One API server, one operator, and the parts that a cluster would play."""
+
+    api: ApiServer
+    operator_kubeconfig: Path
+    agent_port: int
+    registry_port: int
+    namespace: str
+    operator: Operator | None = None
+    nodes: dict[str, NodeStandIn] = field(default_factory=dict)
+    registries: list[Process] = field(default_factory=list)
+
+    def start_operator(self, **options: Any) -> Operator:
+        self.operator = Operator.start(self, **options)
+        return self.operator
+
+    def apply(self, name: str, *, host: str | None = None, **spec: Any) -> Body:
+        """Applies a LocalRegistry and returns it as stored."""
+        body = {
+            "apiVersion": "localregistry.dev/v1alpha1",
+            "kind": "LocalRegistry",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {"host": host or f"{name}.example.internal", **spec},
+        }
+        self.api.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=body)
+        return self.get(LREG, name)
+
+    def get(self, resource: str, name: str, namespace: str | None = None) -> Body:
+        return self.api.get(resource, name, "-n", namespace or self.namespace)
+
+    def exists(self, resource: str, name: str, namespace: str | None = None) -> bool:
+        done = self.api.kubectl(
+            "get", resource, name, "-n", namespace or self.namespace, "-o", "name", check=False
+        )
+        return done.returncode == 0
+
+    def delete(self, resource: str, name: str, *, wait: bool = True) -> None:
+        command = ("delete", resource, name, "-n", self.namespace, f"--wait={str(wait).lower()}")
+        self.api.kubectl(*command)
+
+    def delete_registry(self, name: str) -> None:
+        """Deletes it and plays the garbage collector for the children that it owned."""
+        self.delete(LREG, name)
+        children = (
+            f"{kind}/{name}-registry" for kind in ("configmap", "deployment", "service", "ingress")
+        )
+        self.api.kubectl("delete", "-n", self.namespace, "--ignore-not-found", *children)
+
+    def condition(self, name: str, which: str = "Ready") -> Body:
+        conditions = self.get(LREG, name).get("status", {}).get("conditions", [])
+        return next((c for c in conditions if c["type"] == which), {})
+
+    def wait_for(
+        self,
+        name: str,
+        which: str,
+        expected: str,
+        *,
+        timeout: float = 15,
+        status: str | None = None,
+    ) -> Body:
+        """Until the condition has this reason (and status); returns the condition."""
+        found: Body = {}
+
+        def reached() -> bool:
+            nonlocal found
+            found = self.condition(name, which)
+            return found.get("reason") == expected and found.get("status") == (
+                status or found.get("status")
+            )
+
+        try:
+            wait_until(reached, timeout=timeout, what=f"{name}: {which} {expected}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {found}") from None
+        return found
+
+    def patch_status(self, resource: str, name: str, status: Body) -> None:
+        body = json.dumps({"status": status})
+        command = ("patch", resource, name, "-n", self.namespace, "--subresource=status")
+        self.api.kubectl(*command, "--type=merge", "-p", body)
+
+    def bring_up(self, name: str) -> None:
+        """Plays volume controller and kubelet: binds the claim, serves a registry, says so."""
+        child = f"{name}-registry"
+        wait_until(
+            lambda: self.exists("service", child), timeout=15, what=f"the children of {name}"
+        )
+        if self.exists("pvc", child):
+            self.patch_status("pvc", child, {"phase": "Bound", "capacity": {"storage": "20Gi"}})
+        self.serve(str(self.get("service", child)["spec"]["clusterIP"]))
+        self.mark_available(child)
+
+    def mark_available(self, deployment: str) -> None:
+        generation = self.get("deployment", deployment)["metadata"]["generation"]
+        running = {"observedGeneration": generation, "replicas": 1, "updatedReplicas": 1}
+        ready = {"readyReplicas": 1, "availableReplicas": 1}
+        self.patch_status("deployment", deployment, running | ready)
+
+    def serve(self, address: str) -> None:
+        """The real registry engine on a cluster IP, which is one of loopback here."""
+        folder = self.api.directory / f"registry-{address}"
+        folder.mkdir(exist_ok=True)
+        config = folder / "config.yml"
+        config.write_text(
+            yaml.safe_dump(
+                {
+                    "version": 0.1,
+                    "log": {"level": "error", "accesslog": {"disabled": True}},
+                    "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+                    "http": {"addr": f"{address}:{self.registry_port}", "secret": "s"},
+                }
+            )
+        )
+        os.environ.setdefault("OTEL_TRACES_EXPORTER", "none")
+        program = binaries("registry") / "registry"
+        process = Process.start("registry", [program, "serve", config], folder / "log")
+        self.registries.append(process)
+
+    def add_node(self, name: str, **options: Any) -> NodeStandIn:
+        node = NodeStandIn.join(self, name, index=len(self.nodes) + 1, **options)
+        self.nodes[name] = node
+        return node
+
+    def trusted(self) -> TrustDocument:
+        """What nodes are told to trust."""
+        body = self.get("configmap", "node-trust", SYSTEM)
+        return TrustDocument.from_json(body["data"][DOCUMENT_KEY])
+
+    def writes(self, since: float) -> list[Body]:
+        """The operator's mutating requests since then (monotonic), but those on its Lease."""
+        return [event for event in self.requests(since) if event["verb"] in MUTATING]
+
+    def requests(self, since: float) -> list[Body]:
+        start = time.time() - (time.monotonic() - since)
+        found = []
+        for event in self.api.audit():
+            if not event.get("userAgent", "").startswith(OPERATOR):
+                continue
+            if (event.get("objectRef") or {}).get("resource") == "leases":
+                continue
+            if _epoch(event["requestReceivedTimestamp"]) >= start:
+                found.append(event)
+        return found
+
+    def close(self) -> None:
+        """Takes everything away again, with the operator's help where it runs."""
+        for node in self.nodes.values():
+            node.stop()
+        for process in self.registries:
+            process.stop(kill=True)
+        self.api.kubectl("delete", "nodes", "--all", "--wait=false")
+        self.api.kubectl("delete", "pods", "--all", "-n", SYSTEM, "--grace-period=0", "--force")
+        if self.operator:
+            self.operator.process.stop()
+        self.strip_finalizers()
+        self.api.kubectl("delete", LREG, "--all", "-A")
+        for kind in (
+            "configmap/node-trust",
+            "daemonset/node-agent",
+            "lease/localregistry-operator",
+        ):
+            self.api.kubectl("delete", kind, "-n", SYSTEM, "--ignore-not-found")
+
+    def strip_finalizers(self) -> None:
+        for item in self.api.get(LREG, "-A")["items"]:
+            meta = item["metadata"]
+            patch = json.dumps({"metadata": {"finalizers": None}})
+            command = ("patch", LREG, meta["name"], "-n", meta["namespace"], "--type=merge")
+            self.api.kubectl(*command, "-p", patch)
+
+
+MUTATING = ("create", "update", "patch", "delete", "deletecollection")
+
+
+class NodeStandIn:
+    """A node with an agent's pod, and an HTTP server that answers as its agent would."""
+
+    def __init__(self, lab: Lab, name: str, address: str) -> None:
+        self._lab = lab
+        self.name = name
+        self.address = address
+        # What this node reports for a registry (by UID) instead of success.
+        self.exceptions: Callable[[TrustDocument], dict[str, NodeResult]] = lambda _: {}
+        # A silent node's agent takes connections and knows nothing newer.
+        self.silent = False
+        self._last = Report("")
+        self._server: http.server.ThreadingHTTPServer | None = None
+
+    @classmethod
+    def join(cls, lab: Lab, name: str, *, index: int, ready: bool = True) -> NodeStandIn:
+        node = cls(lab, name, f"127.0.9.{index}")
+        meta = {"name": name, "labels": {"kubernetes.io/os": "linux"}}
+        lab.api.kubectl(
+            *("create", "-f", "-"), input={"apiVersion": "v1", "kind": "Node", "metadata": meta}
+        )
+        node.set_ready(ready)
+        node._serve()
+        node._start_pod()
+        return node
+
+    def set_ready(self, ready: bool) -> None:
+        status = {
+            "nodeInfo": {"containerRuntimeVersion": "containerd://1.7.24"},
+            "conditions": [{"type": "Ready", "status": "True" if ready else "Unknown"}],
+        }
+        patch = json.dumps({"status": status})
+        command = ("patch", "node", self.name, "--subresource=status", "--type=merge", "-p", patch)
+        self._lab.api.kubectl(*command)
+
+    def task(self) -> Task | None:
+        pod = self._get(f"/api/v1/namespaces/{SYSTEM}/pods/agent-{self.name}")
+        text = (pod["metadata"].get("annotations") or {}).get(TASK_ANNOTATION)
+        return Task.from_json(text) if text else None
+
+    def report(self) -> Report:
+        """As the agent: acts when its task and the document are of one revision."""
+        task = self.task()
+        if self.silent or task is None:
+            return self._last
+        try:
+            body = self._get(f"/api/v1/namespaces/{SYSTEM}/configmaps/node-trust")
+        except urllib.error.HTTPError:
+            return self._last
+        document = TrustDocument.from_json(body["data"][DOCUMENT_KEY])
+        if document.revision == task.revision:
+            self._last = Report(document.revision, task.runtime, self.exceptions(document))
+        return self._last
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def _start_pod(self) -> None:
+        labels = {
+            "app.kubernetes.io/name": "node-agent",
+            "app.kubernetes.io/instance": "node-agent",
+            "app.kubernetes.io/component": "node-agent",
+            "app.kubernetes.io/managed-by": "localregistry-operator",
+        }
+        name = f"agent-{self.name}"
+        spec = {
+            "nodeName": self.name,
+            "containers": [{"name": "agent", "image": "agent"}],
+            # The default one is made by the controller manager, which does not run here.
+            "serviceAccountName": "localregistry",
+            "automountServiceAccountToken": False,
+        }
+        meta = {"name": name, "namespace": SYSTEM, "labels": labels}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+        api = self._lab.api
+        api.kubectl("create", "-f", "-", input=pod)
+        status = {"podIP": self.address, "conditions": [{"type": "Ready", "status": "True"}]}
+        patch = json.dumps({"status": status})
+        api.kubectl(
+            *("patch", "pod", name, "-n", SYSTEM, "--subresource=status", "--type=merge"),
+            *("-p", patch),
+        )
+
+    def _serve(self) -> None:
+        node = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                content = node.report().to_json().encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(
+            (self.address, self._lab.agent_port), Handler
+        )
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def _get(self, path: str) -> Body:
+        api = self._lab.api
+        request = urllib.request.Request(
+            api.url + path, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        )
+        context = ssl.create_default_context()
+        # A throw-away server of this very test on loopback.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with urllib.request.urlopen(request, context=context, timeout=5) as answer:
+            body: Body = json.loads(answer.read())
+            return body
+
+
+def open_lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
+    """A lab without an operator yet; closed at the end."""
+    install(api)
+    lab = Lab(
+        api=api,
+        operator_kubeconfig=api.service_account_kubeconfig(SYSTEM, "localregistry"),
+        agent_port=free_port(),
+        registry_port=free_port(),
+        namespace=namespace,
+    )
+    try:
+        yield lab
+    finally:
+        lab.close()
+
+
+def _epoch(timestamp: str) -> float:
+    import datetime
+
+    return datetime.datetime.fromisoformat(timestamp).timestamp()

@@ -1,0 +1,123 @@
+"""What is not ours, and names that two want."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from api.apiserver import ApiServer
+from api.lab import LREG, Lab, open_lab
+from api.processes import wait_until
+
+
+@pytest.fixture
+def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
+    for opened in open_lab(api, namespace):
+        opened.start_operator()
+        yield opened
+
+
+FOREIGN: dict[str, tuple[dict[str, Any], str]] = {
+    "configmap": ({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"}}, "StorageReady"),
+    "pvc": (
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Gi"}},
+            },
+        },
+        "StorageReady",
+    ),
+    "service": (
+        {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 8080}]}},
+        "RegistryAvailable",
+    ),
+    "ingress": (
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "spec": {"rules": [{"host": "somebody.example"}]},
+        },
+        "Exposed",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", list(FOREIGN))
+def test_an_object_of_a_childs_name_that_is_not_ours_is_left_as_it_is(lab: Lab, kind: str) -> None:
+    body, condition = FOREIGN[kind]
+    metadata = {"name": "dev-registry", "namespace": lab.namespace}
+    lab.api.kubectl("create", "-f", "-", input={**body, "metadata": metadata})
+    before = lab.get(kind, "dev-registry")
+    lab.apply("dev")
+    found = lab.wait_for("dev", condition, "NameConflict", status="False")
+    assert "dev-registry exists" in found["message"]
+    assert lab.get(kind, "dev-registry") == before
+    lab.delete(LREG, "dev")
+    assert lab.get(kind, "dev-registry") == before, "deleting ours must not take theirs"
+
+
+def test_the_conflict_heals_when_the_other_goes(lab: Lab) -> None:
+    body, _ = FOREIGN["service"]
+    metadata = {"name": "dev-registry", "namespace": lab.namespace}
+    lab.api.kubectl("create", "-f", "-", input={**body, "metadata": metadata})
+    lab.apply("dev")
+    lab.wait_for("dev", "RegistryAvailable", "NameConflict")
+    lab.delete("service", "dev-registry")
+    lab.wait_for("dev", "RegistryAvailable", "DeploymentProgressing", timeout=20)
+
+
+def test_the_second_with_a_held_host_waits_and_takes_over_when_the_holder_goes(lab: Lab) -> None:
+    lab.add_node("node-a")
+    host = "shared.example.internal"
+    lab.apply("first", host=host)
+    lab.bring_up("first")
+    lab.wait_for("first", "Ready", "Ready", timeout=20)
+    lab.apply("second", host=f"{host}:5000")
+    lab.bring_up("second")
+    message = lab.wait_for("second", "NodesReady", "HostConflict")["message"]
+    assert f"held by LocalRegistry {lab.namespace}/first" in message
+    assert lab.condition("second", "Exposed")["reason"] == "HostConflict"
+    assert not lab.exists("ingress", "second-registry")
+    assert lab.condition("first")["status"] == "True"
+    lab.delete(LREG, "first")
+    lab.wait_for("second", "Ready", "Ready", timeout=60)
+    assert lab.exists("ingress", "second-registry")
+    assert [e.names for e in lab.trusted().registries] == [(f"{host}:5000",)]
+
+
+def test_a_registry_that_changes_to_a_held_host_gets_nothing_however_old_it_is(lab: Lab) -> None:
+    lab.add_node("node-a")
+    for name in ("old", "young"):
+        lab.apply(name)
+        lab.bring_up(name)
+        lab.wait_for(name, "Ready", "Ready", timeout=20)
+    lab.apply("old", host="young.example.internal")
+    lab.wait_for("old", "NodesReady", "HostConflict")
+    wait_until(lambda: len(lab.trusted().registries) == 1, timeout=5, what="the old host to go")
+    assert lab.condition("young")["status"] == "True"
+
+
+def test_a_claim_with_images_that_vanished_is_never_silently_replaced(lab: Lab) -> None:
+    lab.apply("dev")
+    lab.bring_up("dev")
+    lab.wait_for("dev", "StorageReady", "ClaimBound")
+    uid = lab.get("pvc", "dev-registry")["metadata"]["uid"]
+    patch = '{"metadata":{"finalizers":null}}'
+    command = ("patch", "pvc", "dev-registry", "-n", lab.namespace, "--type=merge", "-p", patch)
+    lab.delete("pvc", "dev-registry", wait=False)
+    lab.api.kubectl(*command)
+    found = lab.wait_for("dev", "StorageReady", "DataLost", status="False")
+    assert f"localregistry.dev/accept-data-loss={uid}" in found["message"]
+    assert not lab.exists("pvc", "dev-registry")
+    lab.api.kubectl(
+        *("annotate", LREG, "dev", "-n", lab.namespace),
+        f"localregistry.dev/accept-data-loss={uid}",
+    )
+    wait_until(lambda: lab.exists("pvc", "dev-registry"), timeout=10, what="an empty claim")
+    lab.wait_for("dev", "StorageReady", "ClaimPending")
+    assert lab.get(LREG, "dev")["status"]["storage"]["claimUID"] != uid

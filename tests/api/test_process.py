@@ -1,0 +1,167 @@
+"""The operator as a process: what it costs, who leads, and how it starts and ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.apiserver import ApiServer
+from api.lab import LREG, Lab, Operator, open_lab
+from api.processes import wait_until
+
+
+@pytest.fixture
+def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
+    yield from open_lab(api, namespace)
+
+
+def holder(lab: Lab) -> str:
+    if not lab.exists("lease", "localregistry-operator", "localregistry-system"):
+        return ""
+    lease = lab.get("lease", "localregistry-operator", "localregistry-system")
+    return str(lease["spec"].get("holderIdentity") or "")
+
+
+def settle(lab: Lab) -> None:
+    """A registry that is Ready on a node, and nothing left to do."""
+    lab.add_node("node-a")
+    lab.apply("dev")
+    lab.bring_up("dev")
+    lab.wait_for("dev", "Ready", "Ready", timeout=20)
+    address = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+    lab.patch_status("ingress", "dev-registry", address)
+    lab.wait_for("dev", "Exposed", "IngressAdmitted")
+    time.sleep(3)
+
+
+def idle_requests(lab: Lab, seconds: float) -> list[str]:
+    since = time.monotonic()
+    time.sleep(seconds)
+    return [
+        f"{event['verb']} {event['requestURI']}"
+        for event in lab.requests(since)
+        # A watch is renewed by its own time-out; that costs one request and lists nothing.
+        if event["verb"] != "watch"
+    ]
+
+
+def test_nothing_is_listed_or_written_while_nothing_happens(lab: Lab) -> None:
+    lab.start_operator()
+    settle(lab)
+    assert idle_requests(lab, 20) == []
+
+
+def test_a_restart_of_the_operator_writes_nothing(lab: Lab) -> None:
+    operator = lab.start_operator()
+    settle(lab)
+    operator.process.stop()
+    since = time.monotonic()
+    lab.start_operator(name="operator-1")
+    wait_until(lambda: holder(lab) == "operator-1", timeout=10, what="the new leader")
+    time.sleep(5)
+    changed = [
+        event
+        for event in lab.writes(since)
+        # An apply that changes nothing is a request and no write: the resource keeps its version.
+        if event["verb"] != "patch"
+    ]
+    assert changed == []
+    assert lab.condition("dev")["status"] == "True"
+
+
+def test_a_second_operator_waits_and_takes_over_at_once_from_one_that_leaves(lab: Lab) -> None:
+    first = lab.start_operator(name="first")
+    wait_until(lambda: holder(lab) == "first", timeout=10, what="the first to lead")
+    second = Operator.start(lab, name="second")
+    try:
+        wait_until(lambda: second.health("/readyz") == 200, timeout=10, what="the standby's probe")
+        lab.apply("dev")
+        wait_until(lambda: lab.exists("ingress", "dev-registry"), timeout=10, what="the children")
+        assert holder(lab) == "first"
+        assert "Created" not in second.log
+        first.process.stop()
+        wait_until(lambda: holder(lab) == "second", timeout=5, what="the take-over")
+        lab.delete("ingress", "dev-registry")
+        wait_until(lambda: lab.exists("ingress", "dev-registry"), timeout=10, what="the Ingress")
+    finally:
+        second.process.stop()
+
+
+def test_a_leader_that_was_killed_is_followed_when_its_lease_has_run_out(lab: Lab) -> None:
+    first = lab.start_operator(name="first")
+    wait_until(lambda: holder(lab) == "first", timeout=10, what="the first to lead")
+    first.process.stop(kill=True)
+    lab.start_operator(name="second")
+    started = time.monotonic()
+    wait_until(lambda: holder(lab) == "second", timeout=25, what="the take-over")
+    assert time.monotonic() - started > 10, "the lease of 15 s was not honoured"
+
+
+def test_a_deletion_begun_without_an_operator_is_finished_by_the_next(lab: Lab) -> None:
+    operator = lab.start_operator()
+    settle(lab)
+    operator.process.stop()
+    lab.delete(LREG, "dev", wait=False)
+    time.sleep(1)
+    assert lab.exists(LREG, "dev"), "the finalizer holds it until the trust is withdrawn"
+    lab.start_operator(name="operator-1")
+    wait_until(lambda: not lab.exists(LREG, "dev"), timeout=20, what="the deletion")
+    assert lab.trusted().registries == ()
+
+
+def test_trust_left_behind_by_a_stripped_finalizer_is_withdrawn_at_start(lab: Lab) -> None:
+    operator = lab.start_operator()
+    settle(lab)
+    operator.process.stop()
+    lab.strip_finalizers()
+    lab.delete(LREG, "dev")
+    assert len(lab.trusted().registries) == 1
+    lab.start_operator(name="operator-1")
+    wait_until(lambda: lab.trusted().registries == (), timeout=20, what="the withdrawal")
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Lab]:
+    """A lab on an API server of its own, whose CRD may come and go."""
+    with ApiServer.start(tmp_path / "api") as api:
+        api.kubectl("create", "namespace", "test")
+        yield from open_lab(api, "test")
+
+
+def test_the_operator_waits_for_the_crd_and_ends_when_it_goes(bare: Lab) -> None:
+    crd = "localregistries.localregistry.dev"
+    bare.api.kubectl("delete", "crd", crd)
+    operator = bare.start_operator()
+    wait_until(lambda: "Waiting for the LocalRegistry CRD" in operator.log, timeout=15, what="it")
+    assert operator.health("/healthz") == 200
+    bare.api.apply_crd()
+    bare.apply("dev")
+    wait_until(lambda: bare.exists("ingress", "dev-registry"), timeout=20, what="the children")
+    operator.process.pause()
+    bare.strip_finalizers()
+    bare.api.kubectl("delete", "crd", crd)
+    operator.process.resume()
+    wait_until(lambda: operator.health("/healthz") == 0, timeout=40, what="its end")
+    bare.api.apply_crd()
+
+
+def test_an_api_server_that_is_away_ends_nobody_and_all_goes_on_after(lab: Lab) -> None:
+    operator = lab.start_operator()
+    lab.apply("dev")
+    wait_until(lambda: lab.exists("ingress", "dev-registry"), timeout=10, what="the children")
+    server = lab.api.process("kube-apiserver")
+    server.pause()
+    time.sleep(6)
+    assert operator.health("/healthz") == 200
+    server.resume()
+    lab.delete("ingress", "dev-registry")
+    wait_until(lambda: lab.exists("ingress", "dev-registry"), timeout=30, what="the Ingress")
+
+
+def test_kubelet_probes_are_answered(lab: Lab) -> None:
+    operator = lab.start_operator()
+    wait_until(lambda: operator.health("/readyz") == 200, timeout=10, what="/readyz")
+    assert operator.health("/healthz") == 200
