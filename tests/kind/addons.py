@@ -1,5 +1,6 @@
 """What a bare cluster lacks: working DNS in pods, an ingress controller; and the wait for all."""
 
+import ipaddress
 import json
 import re
 import time
@@ -44,7 +45,7 @@ def _kubectl(settings: Settings, *argv: str, stdin: str | None = None) -> str:
 
 
 def _mend_dns(settings: Settings) -> None:
-    """Forward foreign names to the network's gateway and drop the loop check.
+    """Forward foreign names to the machine's own resolver and drop the loop check.
 
     A node's resolver is the engine's, at 127.0.0.11: inside CoreDNS's pod that address is CoreDNS
     itself. Another resolvConf for the kubelet is no cure, since kube-proxy needs the engine's.
@@ -52,7 +53,7 @@ def _mend_dns(settings: Settings) -> None:
     current = json.loads(
         _kubectl(settings, "get", "configmap", "coredns", "-n", "kube-system", "-o", "json")
     )
-    corefile = mended(current["data"]["Corefile"], _gateway())
+    corefile = mended(current["data"]["Corefile"], _resolver())
     if corefile == current["data"]["Corefile"]:
         return
     patch = json.dumps({"data": {"Corefile": corefile}})
@@ -64,10 +65,24 @@ def _mend_dns(settings: Settings) -> None:
     )
 
 
-def mended(corefile: str, gateway: str) -> str:
-    """Return a Corefile without the loop plugin that forwards to ``gateway``."""
+def mended(corefile: str, resolver: str) -> str:
+    """Return a Corefile without the loop plugin that forwards to ``resolver``."""
     without_loop = re.sub(r"(?m)^\s*loop\s*\n", "", corefile)
-    return re.sub(r"forward \. \S+", f"forward . {gateway}", without_loop)
+    return re.sub(r"forward \. \S+", f"forward . {resolver}", without_loop)
+
+
+def _resolver() -> str:
+    """First resolver of this machine that a pod can reach, else the network's gateway.
+
+    Nobody may listen on the gateway: then foreign names fail after five seconds, not at once.
+    """
+    for line in Path("/etc/resolv.conf").read_text().splitlines():
+        words = line.split()
+        if len(words) > 1 and words[0] == "nameserver":
+            address = ipaddress.ip_address(words[1].partition("%")[0])
+            if address.version == 4 and not address.is_loopback:
+                return str(address)
+    return _gateway()
 
 
 def _gateway() -> str:
