@@ -81,8 +81,8 @@ class Node:
 
 
 class Dockerd:
-    """Answers `/_ping` and `/info`; `reload` is what SIGHUP does to dockerd: a key that is gone from
-    the file stays as it was, a file that it does not take changes nothing."""
+    """Answers `/_ping` and `/info`; `reload` is what SIGHUP does to dockerd: a key that is gone
+    from the file stays as it was, a file that it does not take changes nothing."""
 
     pid = 4242
 

@@ -77,7 +77,7 @@ def test_a_refusal_is_a_sentence(
     def fail(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(files.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(files.Refused, match=words) as caught:
         files.replace(tmp_path / "x", expected=None, content=b"new")
     assert caught.value.transient is transient
@@ -170,10 +170,10 @@ def test_a_torn_mount_point_is_mended(monkeypatch: pytest.MonkeyPatch, tmp_path:
             raise KeyboardInterrupt
         return write(descriptor, content, offset)
 
-    monkeypatch.setattr(files.os, "pwrite", die)
+    monkeypatch.setattr(os, "pwrite", die)
     with pytest.raises(KeyboardInterrupt):
         _guest(tmp_path).put(Change("/hosts", OLD, NEW))
-    monkeypatch.setattr(files.os, "pwrite", write)
+    monkeypatch.setattr(os, "pwrite", write)
     torn = path.read_bytes()
     assert torn not in (OLD, NEW)
     guest = _guest(tmp_path)

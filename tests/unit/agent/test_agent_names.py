@@ -11,7 +11,8 @@ from localregistry.agent import hoststoml, names
 GOOD = ["registry.example.internal", "a", "a.b:1", "x-1.example:65535", "10.0.0.1:5000"]
 BAD = [
     "", ".", "..", "../x", "a/b", "a\nb", "a b", "a\tb", "*", "*.example", "_default", "UPPER.case",
-    "a..b", "-a", "a-", "a:0", "a:65536", "a:05", "a:", "http://a", "u@a", "a,b", 'a"', "a\\b", "ä.b",
+    "a..b", "-a", "a-", "a:0", "a:65536", "a:05", "a:", "http://a", "u@a", "a,b", 'a"', "a\\b",
+    "ä.b",
     "a" * 64, ".".join(["a" * 63] * 4) + ".bb", "localhost", "localhost:5000", "docker.io",
     "index.docker.io", "a\n", "\uff41.b", "a\x00",
 ]  # fmt: skip

@@ -1,0 +1,139 @@
+"""What the agent is told, however it arrives."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from localregistry.agent.inputs import Inputs
+from localregistry.trust import Task, TrustDocument
+
+from .standins import registry
+
+ONE = TrustDocument((registry(),))
+TWO = TrustDocument((registry(), registry("u2", "b.example")))
+
+
+class Volumes:
+    """Two mounted volumes, changed as the kubelet does it: by swapping a link."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._count = 0
+        self.inputs = Inputs(directory / "trust.json", directory / "task")
+
+    def put(self, name: str, content: str) -> None:
+        self._count += 1
+        target = self._directory / f"..{self._count}"
+        target.write_text(content)
+        link = self._directory / f"..new{self._count}"
+        link.symlink_to(target.name)
+        link.rename(self._directory / name)
+
+    def trust(self, document: TrustDocument) -> None:
+        self.put("trust.json", document.to_json())
+
+    def task(self, document: TrustDocument, *excluded: str) -> None:
+        self.put("task", Task(document.revision, "docker://26.1.5", excluded).to_json())
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Volumes:
+    return Volumes(tmp_path)
+
+
+@pytest.mark.parametrize("order", [("trust", "task"), ("task", "trust")])
+def test_the_two_files_arrive_in_either_order(volumes: Volumes, order: tuple[str, str]) -> None:
+    getattr(volumes, order[0])(ONE)
+    assert not volumes.inputs.poll()
+    getattr(volumes, order[1])(ONE)
+    assert volumes.inputs.poll()
+    assert volumes.inputs.goal is not None
+    assert volumes.inputs.goal.registries == ONE.registries
+    assert volumes.inputs.goal.runtime == "docker://26.1.5"
+    assert not volumes.inputs.poll()
+
+
+def test_without_a_task_nothing_is_done(volumes: Volumes) -> None:
+    volumes.trust(ONE)
+    volumes.put("task", "")
+    assert not volumes.inputs.poll()
+    assert volumes.inputs.goal is None
+
+
+def test_the_old_goal_stays_while_the_two_do_not_fit(volumes: Volumes) -> None:
+    volumes.trust(ONE)
+    volumes.task(ONE)
+    assert volumes.inputs.poll()
+    volumes.trust(TWO)
+    assert not volumes.inputs.poll()
+    assert volumes.inputs.goal is not None
+    assert volumes.inputs.goal.revision == ONE.revision
+    volumes.task(TWO)
+    assert volumes.inputs.poll()
+    assert volumes.inputs.goal.revision == TWO.revision
+
+
+def test_an_excluded_registry_is_not_wanted(volumes: Volumes) -> None:
+    volumes.trust(TWO)
+    volumes.task(TWO, "u1")
+    assert volumes.inputs.poll()
+    assert volumes.inputs.goal is not None
+    assert [r.uid for r in volumes.inputs.goal.registries] == ["u2"]
+    volumes.task(TWO)
+    assert volumes.inputs.poll()
+
+
+def test_no_registries_is_a_goal(volumes: Volumes) -> None:
+    volumes.trust(TrustDocument())
+    volumes.task(TrustDocument())
+    assert volumes.inputs.poll()
+    assert volumes.inputs.goal is not None
+    assert volumes.inputs.goal.registries == ()
+
+
+DAMAGED = {
+    "empty": "",
+    "half": ONE.to_json()[:100],
+    "another revision inside": ONE.to_json().replace("10.96.0.7", "10.96.0.8"),
+    "another format": ONE.to_json().replace('"format": 1', '"format": 2'),
+    "not an object": "[]",
+    "too large": " " * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_damaged_document_changes_nothing_and_is_reported(volumes: Volumes, content: str) -> None:
+    volumes.trust(ONE)
+    volumes.task(ONE)
+    volumes.inputs.poll()
+    volumes.put("trust.json", content)
+    assert not volumes.inputs.poll()
+    assert volumes.inputs.complaint
+    assert volumes.inputs.goal is not None
+    assert volumes.inputs.goal.registries == ONE.registries
+    volumes.trust(ONE)
+    volumes.inputs.poll()
+    assert not volumes.inputs.complaint
+
+
+def test_a_damaged_task_and_a_missing_document_are_reported(volumes: Volumes) -> None:
+    volumes.put("task", "{")
+    volumes.inputs.poll()
+    assert volumes.inputs.complaint
+    volumes.task(ONE)
+    volumes.inputs.poll()
+    assert "trust.json" in volumes.inputs.complaint
+
+
+def test_an_old_time_stamp_is_news_all_the_same(volumes: Volumes, tmp_path: Path) -> None:
+    volumes.trust(ONE)
+    volumes.task(ONE)
+    volumes.inputs.poll()
+    volumes.trust(TWO)
+    volumes.task(TWO)
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+    assert volumes.inputs.poll()

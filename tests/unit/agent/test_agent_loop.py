@@ -1,0 +1,304 @@
+"""The agent as a whole, on a node of these tests: from the two files to the report."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localregistry.agent import app, endpoint, files, runtimes
+from localregistry.agent.agent import CHECK_SECONDS, Agent
+from localregistry.agent.guest import Guest
+from localregistry.agent.inputs import Inputs
+from localregistry.agent.paths import HostRoot
+from localregistry.agent.server import Server
+from localregistry.agent.state import State
+from localregistry.trust import NodeReason, Report, Task, TrustDocument, TrustedRegistry
+
+from .standins import Calls, Clock, Node, listen, registry
+
+RUNTIME = "containerd://1.7.24"
+FILE = "/etc/containerd/certs.d/registry.example.internal/hosts.toml"
+
+
+class Lab:
+    """A containerd node with an agent."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.node = Node(directory)
+        self.node.process(77, "/usr/bin/containerd")
+        self._socket = listen(self.node.root / "run/containerd/containerd.sock")
+        table = {"configPath": "/etc/containerd/certs.d"}
+        self.calls = Calls("containerd", "1.7.24", {"registry": table})
+        self.clock = Clock()
+        self.logged: list[str] = []
+        self.restart()
+        self.before = self.node.snapshot()
+
+    def restart(self) -> None:
+        state = State(self.directory / "state")
+        guest = Guest(HostRoot(self.node.root), state.journal)
+        processes = self.node.processes
+        self.agent = Agent(
+            inputs=Inputs(self.directory / "trust.json", self.directory / "task"),
+            state=state,
+            make_writer=lambda runtime: runtimes.writer(
+                runtime, guest=guest, processes=processes, calls=self.calls, clock=self.clock
+            ),
+            calls=self.calls,
+            alive=processes.alive,
+            clock=self.clock,
+            log=self.logged.append,
+        )
+
+    def tell(self, *wanted: TrustedRegistry, runtime: str = RUNTIME, excluded: str = "") -> str:
+        document = TrustDocument(wanted)
+        for name, content in (
+            ("trust.json", document.to_json()),
+            ("task", Task(document.revision, runtime, (excluded,)).to_json()),
+        ):
+            (self.directory / f"{name}.new").write_text(content)
+            (self.directory / f"{name}.new").rename(self.directory / name)
+        return document.revision
+
+    def run(self, seconds: float = 0.0) -> Report:
+        self.clock.now += seconds
+        for _ in range(4):
+            self.agent.step()
+        return self.agent.report
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    monkeypatch.setattr(endpoint, "peer", lambda _: 77)
+    made = Lab(tmp_path)
+    yield made
+    made.close()
+
+
+def test_without_a_task_the_agent_does_nothing(lab: Lab) -> None:
+    assert lab.run() == Report("")
+    assert lab.calls.asked == []
+    assert not (lab.directory / "state").exists()
+
+
+def test_a_registry_is_configured_proved_and_withdrawn(lab: Lab) -> None:
+    revision = lab.tell(registry())
+    assert lab.run() == Report(revision, RUNTIME, {})
+    assert lab.calls.pulls == ["registry.example.internal/localregistry-probe:1"]
+    assert lab.agent.settled
+    empty = lab.tell()
+    assert lab.run() == Report(empty, RUNTIME, {})
+    assert lab.node.snapshot() == lab.before
+    assert not (lab.directory / "state").exists()
+
+
+def test_an_excluded_registry_is_withdrawn(lab: Lab) -> None:
+    lab.tell(registry())
+    lab.run()
+    lab.tell(registry(), excluded="u1")
+    assert lab.run().exceptions == {}
+    assert lab.node.snapshot() == lab.before
+
+
+def test_an_idle_agent_asks_nobody(lab: Lab) -> None:
+    lab.tell(registry())
+    lab.run()
+    asked = list(lab.calls.asked)
+    for _ in range(20):
+        lab.run(CHECK_SECONDS)
+    assert lab.calls.asked == asked
+    assert len(lab.calls.pulls) == 1
+
+
+def test_a_restart_of_the_agent_probes_nothing(lab: Lab) -> None:
+    lab.tell(registry())
+    lab.run()
+    lab.restart()
+    assert lab.run().exceptions == {}
+    assert len(lab.calls.pulls) == 1
+
+
+@pytest.mark.parametrize("change", ["runtime restart", "address", "new registry of that name"])
+def test_a_proof_holds_only_for_what_was_proved(lab: Lab, change: str) -> None:
+    lab.tell(registry())
+    lab.run()
+    match change:
+        case "runtime restart":
+            lab.node.process(77, "/usr/bin/containerd", start=2000)
+        case "address":
+            lab.tell(registry(address="10.96.0.8"))
+        case _:
+            lab.tell(registry("u2"))
+    assert lab.run(CHECK_SECONDS).exceptions == {}
+    assert len(lab.calls.pulls) == 2
+
+
+def test_a_failing_pull_is_reported_and_does_not_touch_the_others(lab: Lab) -> None:
+    lab.calls.failing["dead.example"] = "connect: connection refused"
+    lab.tell(registry(), registry("u2", "dead.example"))
+    assert lab.run().exceptions.keys() == {"u2"}
+    assert lab.agent.report.exceptions["u2"].reason is NodeReason.PENDING
+    assert not lab.agent.settled
+    assert lab.run(11).exceptions["u2"].reason is NodeReason.PULL_FAILED
+    del lab.calls.failing["dead.example"]
+    assert lab.run(11).exceptions == {}
+
+
+def test_drift_is_repaired_within_ten_seconds(lab: Lab) -> None:
+    lab.tell(registry())
+    lab.run()
+    (lab.node.root / FILE.lstrip("/")).unlink()
+    assert lab.run(CHECK_SECONDS).exceptions == {}
+    assert lab.node.read(FILE)
+    assert len(lab.calls.pulls) == 1
+
+
+def test_a_damaged_document_leaves_the_node_and_its_drift_repair(lab: Lab) -> None:
+    revision = lab.tell(registry())
+    lab.run()
+    (lab.directory / "trust.json").write_text("{}")
+    (lab.node.root / FILE.lstrip("/")).unlink()
+    assert lab.run(CHECK_SECONDS) == Report(revision, RUNTIME, {})
+    assert lab.node.read(FILE)
+    assert "nothing is changed" in lab.agent.complaint
+
+
+@pytest.mark.parametrize("runtime", ["cri-o://1.34", "containerd://1.7.23-k3s2", "x://1", ""])
+def test_an_unknown_runtime_is_unsupported_and_untouched(lab: Lab, runtime: str) -> None:
+    lab.tell(registry(), runtime=runtime)
+    result = lab.run().exceptions["u1"]
+    assert result.reason is NodeReason.UNSUPPORTED
+    assert result.message.endswith(".")
+    assert lab.node.snapshot() == lab.before
+    assert not (lab.directory / "state").exists()
+
+
+def test_two_agents_take_turns(lab: Lab) -> None:
+    (lab.directory / "state").mkdir()
+    descriptor = os.open(lab.directory / "state/lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    lab.tell(registry())
+    result = lab.run().exceptions["u1"]
+    assert result.reason is NodeReason.PENDING
+    assert "Another agent" in result.message
+    assert lab.node.snapshot() == lab.before
+    os.close(descriptor)
+    assert lab.run(1).exceptions == {}
+
+
+def test_a_node_that_takes_no_writes_is_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise files.Refused("/etc is on a read-only file system.", transient=False)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "make_directory", refuse)
+        lab.tell(registry())
+        result = lab.run().exceptions["u1"]
+    assert result.reason is NodeReason.UNSUPPORTED
+    assert "read-only" in result.message
+    assert lab.run(CHECK_SECONDS).exceptions == {}
+
+
+def test_what_cannot_be_withdrawn_stays_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise files.Refused("It is immutable.", transient=False)
+
+    lab.tell(registry())
+    lab.run()
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "remove", refuse)
+        lab.tell()
+        assert lab.run().exceptions["u1"].reason is NodeReason.UNSUPPORTED
+    assert lab.run(CHECK_SECONDS).exceptions == {}
+    assert lab.node.snapshot() == lab.before
+
+
+def test_while_it_works_a_registry_is_pending(lab: Lab) -> None:
+    lab.tell(registry())
+    lab.agent.step()
+    assert lab.agent.report.exceptions["u1"].reason is NodeReason.PENDING
+    assert lab.run().exceptions == {}
+
+
+def test_each_change_of_a_result_is_one_line(lab: Lab) -> None:
+    lab.tell(registry())
+    lab.run()
+    for _ in range(10):
+        lab.run(CHECK_SECONDS)
+    assert [line for line in lab.logged if line.startswith("u1: ")][-1] == "u1: done"
+    assert len(lab.logged) <= 4
+
+
+def _get(port: int, request: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(request)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_status_and_health_are_served() -> None:
+    report = Report("r", RUNTIME)
+    routes = {
+        "/status": lambda: (200, "application/json", report.to_json()),
+        "/healthz": lambda: (503, "text/plain", "stalled\n"),
+    }
+    with Server("127.0.0.1", 0, routes) as server:
+        server.start()
+        answer = _get(server.port, b"GET /status?x=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 OK")
+        assert Report.from_json(body) == report
+        assert _get(server.port, b"GET /healthz HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 503")
+        assert _get(server.port, b"GET /etc/passwd HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 404")
+        assert _get(server.port, b"POST /status HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 405")
+        assert _get(server.port, b"\xff\xff\r\n\r\n") == b""
+        slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(5)]
+        assert _get(server.port, b"GET /status HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
+        for connection in slow:
+            connection.close()
+        server.shutdown()
+
+
+def test_once_without_a_task_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [
+        *("--once", "--host-root", str(tmp_path), "--trust-file", str(tmp_path / "trust.json")),
+        *("--task-file", str(tmp_path / "task")),
+    ]
+    assert app.main(arguments) == 2
+    assert "task" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_once_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = TrustDocument((registry(),))
+    (tmp_path / "trust.json").write_text(document.to_json())
+    (tmp_path / "task").write_text(Task(document.revision, "cri-o://1.34").to_json())
+    arguments = [
+        *("--once", "--host-root", str(tmp_path), "--trust-file", str(tmp_path / "trust.json")),
+        *("--task-file", str(tmp_path / "task")),
+    ]
+    assert app.main(arguments) == 1
+    report = Report.from_json(capsys.readouterr().out)
+    assert report.revision == document.revision
+    assert report.exceptions["u1"].reason is NodeReason.UNSUPPORTED
+
+
+def test_a_bad_port_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        app.main(["--port", "70000"])
+    assert caught.value.code == 2
+    assert "'70000' is not a port" in capsys.readouterr().err
+
+
+def test_options_fall_back_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALREGISTRY_TRUST_FILE", "/x")
+    options = app.parser().parse_args(["--host-root", "/y"])
+    assert (options.trust_file, options.host_root, options.port) == ("/x", "/y", 9808)
