@@ -71,7 +71,8 @@ class ImageService:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            with connection:
+            # A client may go while its last window update is answered.
+            with connection, contextlib.suppress(OSError):
                 self._converse(connection)
 
     def _converse(self, connection: Any) -> None:
