@@ -80,6 +80,7 @@ def ensure(settings: Settings, root: Root, report: progress.Progress) -> Path:
     _require(report)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(".part.tar")
+    report.grow(1)
     options = [f"--dpkgopt={line}" for line in _TRIM]
     with report.step(f"root file system {root.name}", "mmdebstrap", seconds=root.seconds):
         shell.run(

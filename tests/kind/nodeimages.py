@@ -128,7 +128,7 @@ def _ensure_light(
 def _build_all(settings: Settings, wanted: Images, report: progress.Progress) -> None:
     images = podimages.catalogue(settings)
     client = client_image(settings, images)
-    report.grow(len(images) + 4)
+    report.grow(len(images) + 3)
     tags = {"slim": imagebuild.root_image(settings, debian.SLIM, report)}
     # The pause image takes one file out of this archive.
     debian.ensure(settings, debian.SLIM, report)
