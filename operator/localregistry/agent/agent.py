@@ -7,6 +7,7 @@ import hashlib
 import select
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from localregistry.agent import files, runtimes
 from localregistry.agent.helper import Running, Runtime
@@ -126,7 +127,9 @@ class Agent:
             everyone = {registry.uid for registry in goal.registries} - self._proofs.keys()
             self._pass.results = dict.fromkeys(everyone, NodeResult(NodeReason.PENDING, words))
             return
-        except files.Refused as error:
+        except (files.Refused, OSError) as error:
+            if isinstance(error, OSError):
+                error = files.refusal(error, Path(error.filename or "This node"))
             everyone = {registry.uid for registry in goal.registries} | self._remembered()
             self._pass = _Pass(dict.fromkeys(everyone, error.result()))
             self._verifier.want({})

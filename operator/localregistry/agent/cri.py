@@ -23,7 +23,7 @@ SHORT_SECONDS = 5.0
 
 
 class ForeignImage(Exception):
-    """The probe's name is that of an image which is not the probe: it is not ours to remove."""
+    """What the registry gave under the probe's name is another image: it is not ours to remove."""
 
 
 class NotRemoved(Exception):
@@ -47,30 +47,30 @@ def probe(
     """Pulls `image` as the kubelet would, with nothing of it there before, and leaves nothing.
 
     Only what has one of `identities` (the image IDs it may have) is ever removed, and by its ID:
-    a name can be another image's too, and containerd drops all names of an ID. Raises CallError,
-    ForeignImage, NotRemoved.
+    a name can be another image's too, and containerd drops all names of an ID. An older image
+    under the name only loses it by the pull. Raises CallError, ForeignImage, NotRemoved.
     """
-    _discard(channel, image, identities)
+    for identity in sorted(identities):
+        _remove(channel, identity)
     spec = wire.message((1, image))
     channel.call(IMAGE + "PullImage", wire.message((1, spec)), seconds=seconds)
     pulled = _identity(channel, image)
     if pulled not in identities:
-        raise ForeignImage(f"the registry answered with {pulled or 'nothing'} for {image}")
-    _discard(channel, image, identities)
+        raise ForeignImage(f"{image} is {pulled or 'nothing'}")
+    _remove(channel, pulled)
+    if _identity(channel, image):
+        raise NotRemoved(f"{image} is still there")
     return {"id": pulled}
 
 
-def _discard(channel: Channel, image: str, identities: frozenset[str]) -> None:
-    present = _identity(channel, image)
-    if not present:
+def _remove(channel: Channel, identity: str) -> None:
+    if not _identity(channel, identity):
         return
-    if present not in identities:
-        raise ForeignImage(f"{image} is {present} on this node")
-    spec = wire.message((1, present))
+    spec = wire.message((1, identity))
     channel.call(IMAGE + "RemoveImage", wire.message((1, spec)), seconds=SHORT_SECONDS)
     # cri-dockerd answers "done" to removals that it does not make.
-    if _identity(channel, image):
-        raise NotRemoved(f"{image} ({present})")
+    if _identity(channel, identity):
+        raise NotRemoved(identity)
 
 
 def _identity(channel: Channel, image: str) -> str:

@@ -87,7 +87,11 @@ class Docker(Writer[Found, DockerPlan]):
         facts = gates.Facts(flags, info.version, info.containerd_store, found.config_path, before)
         if (closed := gates.check(facts)) is not None:
             return self._refuse_all(wanted, closed)
-        return self._plan(wanted, found, facts, info)
+        try:
+            return self._plan(wanted, found, facts, info)
+        except daemonjson.Invalid as error:
+            words = f"{found.config_path} is left alone: {error}."
+            return self._refuse_all(wanted, NodeResult(NodeReason.FOREIGN_CONFIG_INVALID, words))
 
     def _plan(
         self,

@@ -90,8 +90,9 @@ def no_option_twice(facts: Facts) -> NodeResult | None:
             if key in facts.config and key != "runtimes":
                 return _invalid(
                     facts,
-                    f'"{key}" stands there and on dockerd\'s command line (--'
-                    f"{flag}): dockerd refuses to reload, and would not start again",
+                    f'"{key}" stands there and on dockerd\'s command line '
+                    f"({'-' if len(flag) == 1 else '--'}{flag}): dockerd refuses to reload, and "
+                    "would not start again",
                 )
     return None
 

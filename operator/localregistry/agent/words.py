@@ -64,7 +64,8 @@ def failure(error: Mapping[str, Any], *, hint: str = "") -> Failure:
     match error.get("kind"):
         case "foreign-image":
             return Failure(
-                f"An image that is not the probe has its name, and is left alone: {_cut(message)}",
+                f"The registry answers, but has no probe image: another one is in its place; the "
+                f"operator pushes it again. {_cut(message)}",
                 settled=True,
             )
         case "not-removed":

@@ -52,7 +52,7 @@ class ImageService:
                 info = wire.message((1, "config"), (2, "x" * 200_000))
                 return 0, "", wire.message((1, b""), (2, info))
             case "ImageStatus":
-                found = self.images.get(image)
+                found = self.images.get(image) or (image if image in self.images.values() else "")
                 return 0, "", wire.message((1, wire.message((1, found)))) if found else b""
             case "PullImage":
                 if self.pull_error:
@@ -133,48 +133,43 @@ def _probe(path: Path) -> dict[str, str]:
     )
 
 
+def _methods(service: ImageService) -> list[str]:
+    return [method for method, _ in service.calls if method != "ImageStatus"]
+
+
 def test_a_probe_pulls_and_leaves_nothing(service: ImageService, path: Path) -> None:
     assert _probe(path) == {"id": CONFIG}
     assert service.images == {}
-    assert [method for method, _ in service.calls] == [
-        "ImageStatus",
-        "PullImage",
-        "ImageStatus",
-        "ImageStatus",
-        "RemoveImage",
-        "ImageStatus",
-    ]
-    assert ("RemoveImage", CONFIG) in service.calls
+    assert _methods(service) == ["PullImage", "RemoveImage"]
+    assert service.calls[-1] == ("ImageStatus", PROBE)
 
 
+@pytest.mark.parametrize("name", [PROBE, "<none>"], ids=["with its name", "without a name"])
 def test_what_an_earlier_probe_left_is_removed_by_its_id_first(
-    service: ImageService, path: Path
+    service: ImageService, path: Path, name: str
 ) -> None:
-    service.images = {PROBE: MANIFEST, "registry.k8s.io/pause:3.10": "sha256:pause"}
+    service.images = {name: MANIFEST, "registry.k8s.io/pause:3.10": "sha256:pause"}
     service.identity = MANIFEST
     assert _probe(path) == {"id": MANIFEST}
-    assert service.calls[:3] == [
-        ("ImageStatus", PROBE),
-        ("RemoveImage", MANIFEST),
-        ("ImageStatus", PROBE),
-    ]
+    assert _methods(service) == ["RemoveImage", "PullImage", "RemoveImage"]
+    assert {image for method, image in service.calls if method == "RemoveImage"} == {MANIFEST}
     assert service.images == {"registry.k8s.io/pause:3.10": "sha256:pause"}
 
 
-def test_an_image_that_is_not_the_probe_is_never_removed(service: ImageService, path: Path) -> None:
-    service.images = {PROBE: "sha256:pause"}
-    with pytest.raises(cri.ForeignImage, match="sha256:pause"):
-        _probe(path)
-    assert service.calls == [("ImageStatus", PROBE)]
-
-
-def test_another_image_under_the_probes_name_is_not_removed(
+def test_an_older_image_under_the_probes_name_is_not_removed_and_does_not_hinder(
     service: ImageService, path: Path
 ) -> None:
+    service.images = {PROBE: "sha256:older", "other": "sha256:older"}
+    assert _probe(path) == {"id": CONFIG}
+    assert ("RemoveImage", "sha256:older") not in service.calls
+    assert service.images == {"other": "sha256:older"}
+
+
+def test_another_image_from_the_registry_is_not_removed(service: ImageService, path: Path) -> None:
     service.identity = "sha256:other"
     with pytest.raises(cri.ForeignImage, match="sha256:other"):
         _probe(path)
-    assert "RemoveImage" not in [method for method, _ in service.calls]
+    assert _methods(service) == ["PullImage"]
 
 
 def test_a_removal_that_is_only_said_is_noticed(service: ImageService, path: Path) -> None:
@@ -271,6 +266,12 @@ def test_a_failure_is_a_sentence_with_the_daemons_words(
     assert expected[0] in failure.sentence
     assert message in failure.sentence
     assert failure.settled is expected[1]
+
+
+def test_another_image_in_the_probes_place_asks_for_the_probe_again() -> None:
+    failure = words.failure({"kind": "foreign-image", "message": "R is sha256:x"})
+    assert failure.settled
+    assert failure.sentence.startswith("The registry answers, but has no probe image")
 
 
 def test_a_hint_goes_with_failures_that_it_may_explain() -> None:

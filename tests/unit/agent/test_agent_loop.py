@@ -208,6 +208,34 @@ def test_a_node_that_takes_no_writes_is_reported(lab: Lab, monkeypatch: pytest.M
     assert lab.run(CHECK_SECONDS).exceptions == {}
 
 
+def test_a_file_that_changes_under_the_agent_is_read_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outrun(*_: object, **__: object) -> None:
+        raise files.Outrun("/etc/x")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "replace", outrun)
+        lab.tell(registry())
+        result = lab.run().exceptions["u1"]
+    assert result.reason is NodeReason.PENDING
+    assert "/etc/x changed meanwhile" in result.message
+    assert lab.run(1).exceptions == {}
+
+
+def test_an_error_of_the_node_ends_a_pass_and_not_the_agent(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error", "/host/etc/x")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HostRoot, "resolve", fail)
+        lab.tell(registry())
+        assert "/host/etc/x: Input/output error" in lab.run().exceptions["u1"].message
+    assert lab.run(CHECK_SECONDS).exceptions == {}
+
+
 def test_what_cannot_be_withdrawn_stays_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise files.Refused("It is immutable.", transient=False)
