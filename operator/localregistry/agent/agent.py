@@ -116,10 +116,10 @@ class Agent:
     def _configure(self, goal: Goal) -> None:
         self._due = self._clock() + CHECK_SECONDS
         writer = self._writer_for(goal.runtime)
-        found = self._detect(writer)
-        if isinstance(found, NodeResult) and found.reason is NodeReason.PENDING:
-            self._due = self._clock() + SOON_SECONDS
         try:
+            found = self._detect(writer)
+            if isinstance(found, NodeResult) and found.reason is NodeReason.PENDING:
+                self._due = self._clock() + SOON_SECONDS
             plan, failed = self._bring(writer, goal, found)
         except (Busy, files.Outrun) as error:
             self._due = self._clock() + SOON_SECONDS
