@@ -1,0 +1,1 @@
+"""The real cluster: what the demo and the tests of this tier do with it."""

@@ -1,0 +1,42 @@
+"""Installs and removes the operator as a user would, with this tree's images."""
+
+from __future__ import annotations
+
+from e2e.cluster import LREG, ROOT, SYSTEM, Cluster
+from e2e.images import Images
+
+RELEASE = "localregistry"
+
+
+def install(cluster: Cluster, images: Images) -> None:
+    """`helm upgrade --install`; running it again changes nothing."""
+    cluster.kubectl(
+        *("apply", "-f", "-"),
+        input={
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {
+                "name": SYSTEM,
+                "labels": {"pod-security.kubernetes.io/enforce": "privileged"},
+            },
+        },
+    )
+    cluster.helm(
+        *("upgrade", "--install", RELEASE, str(ROOT / "manifests/chart"), "-n", SYSTEM),
+        *("--set", f"image.tag={images.tag}", "--set", f"agent.image.tag={images.tag}"),
+        *("--wait", "--timeout", "120s"),
+    )
+
+
+def installed(cluster: Cluster) -> bool:
+    return cluster.exists("deployment", RELEASE, "-n", SYSTEM)
+
+
+def uninstall(cluster: Cluster) -> None:
+    """All LocalRegistries first, so that nodes are restored while the operator runs; then all."""
+    if cluster.exists("crd", LREG):
+        cluster.kubectl("delete", LREG, "--all", "-A", "--timeout=120s")
+    if installed(cluster):
+        cluster.helm("uninstall", RELEASE, "-n", SYSTEM, "--wait")
+    cluster.kubectl("delete", "crd", LREG, "--ignore-not-found", "--timeout=60s")
+    cluster.kubectl("delete", "namespace", SYSTEM, "--ignore-not-found", "--timeout=120s")
