@@ -104,6 +104,8 @@ async def _watch(sinks: Sinks, namespace: str, stop: threading.Event) -> None:
                         registry=registry,
                         settings=_settings(selectors),
                         standalone=True,
+                        # kopf would ask for the user's name, which uid 65532 has none of.
+                        identity="localregistry-operator",  # type: ignore[arg-type]
                         stop_flag=stop,
                         **scope,
                     )
