@@ -121,6 +121,7 @@ class Agent:
             if isinstance(found, NodeResult) and found.reason is NodeReason.PENDING:
                 self._due = self._clock() + SOON_SECONDS
             plan, failed = self._bring(writer, goal, found)
+            failed = {**self._leave_others(runtimes.kind(goal.runtime)), **failed}
         except (Busy, files.Outrun) as error:
             self._due = self._clock() + SOON_SECONDS
             words = f"{error} changed meanwhile." if str(error) else "Another agent holds the node."
@@ -160,6 +161,14 @@ class Agent:
             for change in plan.changes:
                 self._log(f"{change.path}: {'removed' if change.after is None else 'written'}")
             return plan, writer.apply(plan, found)
+
+    def _leave_others(self, kind: str) -> Mapping[str, NodeResult]:
+        """Takes away what was written for a runtime that the node had before."""
+        left: dict[str, NodeResult] = {}
+        for other in runtimes.kinds_of(self._state.journal.paths()) - {kind}:
+            with self._state.held():
+                left |= self._make_writer(f"{other}://").revert()
+        return left
 
     def _detect(self, writer: AnyWriter) -> Detected | NodeResult:
         known = self._found

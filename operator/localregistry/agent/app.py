@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         agent.wait()
     # Nothing is cleaned: an upgrade of the agent must not interrupt pulls.
     agent.close()
-    server.shutdown()
+    server.server_close()
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,11 @@ def kind(runtime: str) -> str:
     """`containerd://1.7.24` → `containerd`; k3s's and RKE2's own containerd are `k3s`."""
     name, _, version = runtime.partition("://")
     return "k3s" if "k3s" in version or "rke2" in version else name
+
+
+def kinds_of(paths: Iterable[str]) -> set[str]:
+    """Whose files a journal names: another writer's are there after a node's runtime changed."""
+    return {"containerd" if path.endswith("/hosts.toml") else "docker" for path in paths}
 
 
 def writer(

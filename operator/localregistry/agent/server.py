@@ -69,4 +69,5 @@ class Server(socketserver.ThreadingTCPServer):
         return int(self.server_address[1])
 
     def start(self) -> None:
-        threading.Thread(target=self.serve_forever, args=(1.0,), daemon=True).start()
+        # It ends with the process, so that nothing need wake up to look whether it shall.
+        threading.Thread(target=self.serve_forever, args=(3600.0,), daemon=True).start()

@@ -182,6 +182,15 @@ def test_an_unknown_runtime_is_unsupported_and_untouched(lab: Lab, runtime: str)
     assert not (lab.directory / "state").exists()
 
 
+def test_a_node_with_another_runtime_now_is_cleaned_of_the_first(lab: Lab) -> None:
+    lab.tell(registry())
+    lab.run()
+    lab.tell(registry(), runtime="cri-o://1.34")
+    assert lab.run().exceptions["u1"].reason is NodeReason.UNSUPPORTED
+    assert lab.node.snapshot() == lab.before
+    assert not (lab.directory / "state").exists()
+
+
 def test_two_agents_take_turns(lab: Lab) -> None:
     (lab.directory / "state").mkdir()
     descriptor = os.open(lab.directory / "state/lock", os.O_RDWR | os.O_CREAT)
@@ -292,7 +301,6 @@ def test_status_and_health_are_served() -> None:
         assert _get(server.port, b"GET /status HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
         for connection in slow:
             connection.close()
-        server.shutdown()
 
 
 def test_once_without_a_task_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
