@@ -36,8 +36,12 @@ Body = dict[str, Any]
 # What nothing tells us of is looked at again after this: an Ingress without an address, a name
 # that somebody else has.
 LOOK_AGAIN = 15.0
-# A child that is going, or a registry that did not take the probe image yet.
+# A child that is going.
 SOON_AGAIN = 2.0
+# A pod that is ready is reachable by its Service a little later: kube-proxy has to write rules on
+# the operator's node first. Until this has passed a refused push is no fault.
+PUSH_PATIENCE = 10.0
+PUSH_AGAIN = 0.3
 
 
 @dataclass
@@ -82,6 +86,7 @@ class Steps:
         self._clock = clock
         self._children = Children(api)
         self._pushed: set[str] = set()
+        self._refused_since: dict[str, float] = {}
 
     async def run(self, work: Work) -> None:
         """All steps, each needing what the one before has found."""
@@ -110,6 +115,7 @@ class Steps:
         """This LocalRegistry is going."""
         self._children.forget(uid)
         self._pushed.discard(uid)
+        self._refused_since.pop(uid, None)
 
     async def _storage(self, work: Work) -> None:
         registry = work.registry
@@ -219,8 +225,13 @@ class Steps:
             try:
                 await self._push(f"http://{host}:{claim.port}", claim.uid)
             except PushFailed as error:
+                now = self._clock()
+                if 0 <= now - self._refused_since.setdefault(claim.uid, now) < PUSH_PATIENCE:
+                    work.within(PUSH_AGAIN)
+                    return None
                 work.within(SOON_AGAIN)
                 return f"The probe image could not be pushed: {error}"
+            self._refused_since.pop(claim.uid, None)
             self._pushed.add(claim.uid)
         work.claim = replace(claim, reachable=True)
         return None

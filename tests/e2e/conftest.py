@@ -1,0 +1,63 @@
+"""One cluster for all tests of this tier: found running or made, and kept when a test fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from e2e import images, install
+from e2e.cluster import LREG, REGISTRIES, Cluster, Node
+from e2e.demo import namespace
+from e2e.images import Images
+
+pytest_plugins: tuple[str, ...] = ()
+
+
+@pytest.fixture(scope="session")
+def bare_cluster() -> Cluster:
+    """A cluster that runs, with whatever is on it."""
+    return Cluster.up()
+
+
+@pytest.fixture(scope="session")
+def built(bare_cluster: Cluster) -> Images:
+    return images.ensure()
+
+
+@pytest.fixture(scope="session")
+def cluster(bare_cluster: Cluster, built: Images) -> Cluster:
+    """With this tree's operator installed, and no LocalRegistry."""
+    bare_cluster.kubectl("apply", "-f", "-", input=namespace(REGISTRIES))
+    install.install(bare_cluster, built)
+    bare_cluster.kubectl("delete", LREG, "--all", "-A", "--timeout=60s")
+    return bare_cluster
+
+
+@pytest.fixture
+def clean(cluster: Cluster) -> Iterator[Cluster]:
+    """No LocalRegistry and no pod of ours before or after; claims go too."""
+    _sweep(cluster)
+    yield cluster
+    _sweep(cluster)
+
+
+@pytest.fixture(scope="session")
+def docker_node(cluster: Cluster) -> Node:
+    return next(node for node in cluster.nodes() if node.runtime == "docker")
+
+
+@pytest.fixture(scope="session")
+def containerd_node(cluster: Cluster) -> Node:
+    return next(
+        node
+        for node in cluster.nodes()
+        if node.runtime == "containerd" and "control-plane" not in node.name
+    )
+
+
+def _sweep(cluster: Cluster) -> None:
+    cluster.kubectl("delete", LREG, "--all", "-A", "--timeout=60s")
+    everything = ("pods", "-l", "demo", "-n", REGISTRIES)
+    cluster.kubectl("delete", *everything, "--ignore-not-found", "--timeout=60s")
+    cluster.kubectl("delete", "pvc", "--all", "-n", REGISTRIES, "--timeout=60s")
