@@ -37,6 +37,7 @@ def up(settings: Settings) -> None:
         build.ensure(settings, _TOOLS if settings.stock_image else ())
         if healthy(settings):
             progress.Progress(1).cached(f"cluster {settings.cluster}: running and healthy")
+            _tell_if_outdated(settings)
             addons.apply(settings)
             return
         images = None if settings.stock_image else nodeimages.ensure(settings)
@@ -59,6 +60,15 @@ def healthy(settings: Settings) -> bool:
         return False
     found = json.loads(answer)["items"]
     return len(found) == _NODES and all(addons.node_ready(node) for node in found)
+
+
+def _tell_if_outdated(settings: Settings) -> None:
+    """Say so where the cluster was made from other images; it may be in use, so it stays."""
+    if settings.stock_image:
+        return
+    made_from = engine.docker("inspect", "--format", "{{.Config.Image}}", settings.control_plane)
+    if made_from.strip() != nodeimages.plan(settings).containerd:
+        progress.say("note: it was made from older node images; `down`, then `up`, renews it")
 
 
 def kubectl(settings: Settings, *argv: str, timeout: float = 60, stdin: str | None = None) -> str:

@@ -83,11 +83,11 @@ def _install() -> None:
     try:
         env = {"DEBIAN_FRONTEND": "noninteractive"}
         shell.run(["apt-get", "update"], timeout=300, env=env)
-        shell.run(
-            ["apt-get", "install", "-y", "--no-install-recommends", "docker.io", "iptables"],
-            timeout=600,
-            env=env,
-        )
+        install = ["apt-get", "install", "-y", "--no-install-recommends"]
+        shell.run([*install, "docker.io", "iptables"], timeout=600, env=env)
+        if shutil.which("docker") is None:
+            # Since Debian 13 the command line is a package of its own.
+            shell.run([*install, "docker-cli"], timeout=600, env=env)
     finally:
         if guarded:
             guard.unlink(missing_ok=True)
