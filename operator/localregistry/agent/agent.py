@@ -28,7 +28,7 @@ SOON_SECONDS = 1.0
 DETECT_SECONDS = 300.0
 
 # Two stat calls; a change is proved within 2 s, of which the pull takes about 0.2.
-POLL_SECONDS = 0.4
+POLL_SECONDS = 0.5
 
 
 @dataclass

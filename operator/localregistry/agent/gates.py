@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from localregistry.agent import daemonjson, names
@@ -32,7 +33,7 @@ class Facts:
     def release(self) -> tuple[int, int, int]:
         return release(self.version)
 
-    @property
+    @cached_property
     def config(self) -> Mapping[str, Any]:
         return daemonjson.parse(self.content) if self.content is not None else {}
 

@@ -71,6 +71,11 @@ class Processes:
             descriptor = os.pidfd_open(process.pid)
         except ProcessLookupError:
             return False
+        except OSError:  # an old kernel, or a seccomp profile of its own
+            if not self.alive(process.identity):
+                return False
+            os.kill(process.pid, signal.SIGHUP)
+            return True
         try:
             # The descriptor pins the process, so that what is checked is what is signalled.
             if not self.alive(process.identity):
