@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,8 +27,10 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _find(sleeper: subprocess.Popen[bytes]) -> Process:
-    found = Processes().get(sleeper.pid, "sleep")
-    assert found is not None
+    deadline = time.monotonic() + 5
+    # A new process has its parent's name until the kernel has set its own.
+    while (found := Processes().get(sleeper.pid, "sleep")) is None or not found.cmdline[1:]:
+        assert time.monotonic() < deadline
     return found
 
 
