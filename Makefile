@@ -43,8 +43,8 @@ test-e2e: $(VENV)/.installed ## Tests on the kind cluster: real kubelets, docker
 	$(PY) -m tiers e2e
 
 .PHONY: test-all
-test-all: $(VENV)/.installed ## As `test`, with what is too long for every change (none yet is)
-	$(PY) -m tiers lint unit api e2e
+test-all: $(VENV)/.installed ## As `test`, with what takes minutes by its nature
+	$(PY) -m tiers --long lint unit api e2e
 
 .PHONY: cluster
 cluster: ## Bring up the kind cluster: one control plane, one Docker worker, one containerd worker

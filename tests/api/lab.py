@@ -7,33 +7,23 @@ tested on the kind cluster; here faults can be injected and every write is in th
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
-import ssl
 import sys
-import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from api.apiserver import ADMIN_TOKEN, REPOSITORY, ApiServer, binaries
+from api.apiserver import REPOSITORY, ApiServer, binaries
 from api.processes import Process, free_port, wait_until
-from localregistry.trust import (
-    DOCUMENT_KEY,
-    TASK_ANNOTATION,
-    NodeResult,
-    Report,
-    Task,
-    TrustDocument,
-)
+from api.standin import SYSTEM, NodeStandIn
+from localregistry.trust import DOCUMENT_KEY, TrustDocument
 
-SYSTEM = "localregistry-system"
 OPERATOR = ("localregistry-operator/", "kopf/")
 LREG = "localregistries.localregistry.dev"
 
@@ -205,7 +195,8 @@ class Lab:
         self.registries.append(process)
 
     def add_node(self, name: str, **options: Any) -> NodeStandIn:
-        node = NodeStandIn.join(self, name, index=len(self.nodes) + 1, **options)
+        index = len(self.nodes) + 1
+        node = NodeStandIn.join(self.api, self.agent_port, name, index=index, **options)
         self.nodes[name] = node
         return node
 
@@ -258,125 +249,6 @@ class Lab:
 
 
 MUTATING = ("create", "update", "patch", "delete", "deletecollection")
-
-
-class NodeStandIn:
-    """A node with an agent's pod, and an HTTP server that answers as its agent would."""
-
-    def __init__(self, lab: Lab, name: str, address: str) -> None:
-        self._lab = lab
-        self.name = name
-        self.address = address
-        # What this node reports for a registry (by UID) instead of success.
-        self.exceptions: Callable[[TrustDocument], dict[str, NodeResult]] = lambda _: {}
-        # A silent node's agent takes connections and knows nothing newer.
-        self.silent = False
-        self._last = Report("")
-        self._server: http.server.ThreadingHTTPServer | None = None
-
-    @classmethod
-    def join(cls, lab: Lab, name: str, *, index: int, ready: bool = True) -> NodeStandIn:
-        node = cls(lab, name, f"127.0.9.{index}")
-        meta = {"name": name, "labels": {"kubernetes.io/os": "linux"}}
-        lab.api.kubectl(
-            *("create", "-f", "-"), input={"apiVersion": "v1", "kind": "Node", "metadata": meta}
-        )
-        node.set_ready(ready)
-        node._serve()
-        node._start_pod()
-        return node
-
-    def set_ready(self, ready: bool) -> None:
-        status = {
-            "nodeInfo": {"containerRuntimeVersion": "containerd://1.7.24"},
-            "conditions": [{"type": "Ready", "status": "True" if ready else "Unknown"}],
-        }
-        patch = json.dumps({"status": status})
-        command = ("patch", "node", self.name, "--subresource=status", "--type=merge", "-p", patch)
-        self._lab.api.kubectl(*command)
-
-    def task(self) -> Task | None:
-        pod = self._get(f"/api/v1/namespaces/{SYSTEM}/pods/agent-{self.name}")
-        text = (pod["metadata"].get("annotations") or {}).get(TASK_ANNOTATION)
-        return Task.from_json(text) if text else None
-
-    def report(self) -> Report:
-        """As the agent: acts when its task and the document are of one revision."""
-        task = self.task()
-        if self.silent or task is None:
-            return self._last
-        try:
-            body = self._get(f"/api/v1/namespaces/{SYSTEM}/configmaps/node-trust")
-        except urllib.error.HTTPError:
-            return self._last
-        document = TrustDocument.from_json(body["data"][DOCUMENT_KEY])
-        if document.revision == task.revision:
-            self._last = Report(document.revision, task.runtime, self.exceptions(document))
-        return self._last
-
-    def stop(self) -> None:
-        if self._server:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-
-    def _start_pod(self) -> None:
-        labels = {
-            "app.kubernetes.io/name": "node-agent",
-            "app.kubernetes.io/instance": "node-agent",
-            "app.kubernetes.io/component": "node-agent",
-            "app.kubernetes.io/managed-by": "localregistry-operator",
-        }
-        name = f"agent-{self.name}"
-        spec = {
-            "nodeName": self.name,
-            "containers": [{"name": "agent", "image": "agent"}],
-            # The default one is made by the controller manager, which does not run here.
-            "serviceAccountName": "localregistry",
-            "automountServiceAccountToken": False,
-        }
-        meta = {"name": name, "namespace": SYSTEM, "labels": labels}
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
-        api = self._lab.api
-        api.kubectl("create", "-f", "-", input=pod)
-        status = {"podIP": self.address, "conditions": [{"type": "Ready", "status": "True"}]}
-        patch = json.dumps({"status": status})
-        api.kubectl(
-            *("patch", "pod", name, "-n", SYSTEM, "--subresource=status", "--type=merge"),
-            *("-p", patch),
-        )
-
-    def _serve(self) -> None:
-        node = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                content = node.report().to_json().encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(
-            (self.address, self._lab.agent_port), Handler
-        )
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def _get(self, path: str) -> Body:
-        api = self._lab.api
-        request = urllib.request.Request(
-            api.url + path, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}
-        )
-        context = ssl.create_default_context()
-        # A throw-away server of this very test on loopback.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        with urllib.request.urlopen(request, context=context, timeout=5) as answer:
-            body: Body = json.loads(answer.read())
-            return body
 
 
 def open_lab(api: ApiServer, namespace: str) -> Iterator[Lab]:

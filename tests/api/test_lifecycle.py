@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
         yield opened
 
 
-def ready(lab: Lab, name: str = "dev", **spec: object) -> dict[str, object]:
+def ready(lab: Lab, name: str = "dev", **spec: Any) -> dict[str, Any]:
     """A LocalRegistry that is Ready on two nodes."""
     if not lab.nodes:
         lab.add_node("node-a")

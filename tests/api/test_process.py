@@ -54,6 +54,13 @@ def test_nothing_is_listed_or_written_while_nothing_happens(lab: Lab) -> None:
     assert idle_requests(lab, 20) == []
 
 
+@pytest.mark.long
+def test_nothing_is_listed_or_written_in_five_minutes(lab: Lab) -> None:
+    lab.start_operator()
+    settle(lab)
+    assert idle_requests(lab, 300) == []
+
+
 def test_a_restart_of_the_operator_writes_nothing(lab: Lab) -> None:
     operator = lab.start_operator()
     settle(lab)

@@ -152,6 +152,7 @@ def test_a_foreign_hosts_toml_is_a_conflict_that_names_the_file(
 ) -> None:
     folder = f"/etc/containerd/certs.d/{HOST}"
     theirs = f'server = "https://{HOST}"\n'
+    was_there = containerd_node.run("[ -d /etc/containerd/certs.d ] && echo yes || true")
     containerd_node.run(f"mkdir -p {folder}; printf '%s' '{theirs}' > {folder}/hosts.toml")
     try:
         clean.apply_registry("dev", host=HOST)
@@ -167,6 +168,8 @@ def test_a_foreign_hosts_toml_is_a_conflict_that_names_the_file(
         assert containerd_node.read(f"{folder}/hosts.toml") == theirs
     finally:
         containerd_node.run(f"rm -r {folder}")
+        if not was_there:
+            containerd_node.run("rmdir /etc/containerd/certs.d")
 
 
 def test_unmanaged_takes_the_trust_back_from_every_node(clean: Cluster) -> None:

@@ -21,9 +21,8 @@ CLUSTER_WIDE: dict[tuple[str, str], set[str]] = {
     ("", "persistentvolumeclaims"): CHILD,
     ("apps", "deployments"): CHILD,
     ("networking.k8s.io", "ingresses"): CHILD,
-    ("", "pods"): {"list"},
     ("", "nodes"): WATCHED,
-    ("events.k8s.io", "events"): {"create", "patch"},
+    ("events.k8s.io", "events"): {"create"},
 }
 OWN_NAMESPACE: dict[tuple[str, str], set[str]] = {
     ("", "configmaps"): CHILD,

@@ -1,0 +1,145 @@
+"""Stands in for a node and the agent on it, where there are no kubelets."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from api.apiserver import ADMIN_TOKEN, ApiServer
+from localregistry.trust import (
+    DOCUMENT_KEY,
+    TASK_ANNOTATION,
+    NodeResult,
+    Report,
+    Task,
+    TrustDocument,
+)
+
+SYSTEM = "localregistry-system"
+
+Body = dict[str, Any]
+
+
+class NodeStandIn:
+    """A node with an agent's pod, and an HTTP server that answers as its agent would."""
+
+    def __init__(self, api: ApiServer, port: int, name: str, address: str) -> None:
+        self._api = api
+        self._port = port
+        self.name = name
+        self.address = address
+        # What this node reports for a registry (by UID) instead of success.
+        self.exceptions: Callable[[TrustDocument], dict[str, NodeResult]] = lambda _: {}
+        # A silent node's agent takes connections and knows nothing newer.
+        self.silent = False
+        self._last = Report("")
+        self._server: http.server.ThreadingHTTPServer | None = None
+
+    @classmethod
+    def join(
+        cls, api: ApiServer, port: int, name: str, *, index: int, ready: bool = True
+    ) -> NodeStandIn:
+        node = cls(api, port, name, f"127.0.9.{index}")
+        meta = {"name": name, "labels": {"kubernetes.io/os": "linux"}}
+        api.kubectl(
+            *("create", "-f", "-"), input={"apiVersion": "v1", "kind": "Node", "metadata": meta}
+        )
+        node.set_ready(ready)
+        node._serve()
+        node._start_pod()
+        return node
+
+    def set_ready(self, ready: bool) -> None:
+        status = {
+            "nodeInfo": {"containerRuntimeVersion": "containerd://1.7.24"},
+            "conditions": [{"type": "Ready", "status": "True" if ready else "Unknown"}],
+        }
+        patch = json.dumps({"status": status})
+        command = ("patch", "node", self.name, "--subresource=status", "--type=merge", "-p", patch)
+        self._api.kubectl(*command)
+
+    def task(self) -> Task | None:
+        pod = self._get(f"/api/v1/namespaces/{SYSTEM}/pods/agent-{self.name}")
+        text = (pod["metadata"].get("annotations") or {}).get(TASK_ANNOTATION)
+        return Task.from_json(text) if text else None
+
+    def report(self) -> Report:
+        """As the agent: acts when its task and the document are of one revision."""
+        task = self.task()
+        if self.silent or task is None:
+            return self._last
+        try:
+            body = self._get(f"/api/v1/namespaces/{SYSTEM}/configmaps/node-trust")
+        except urllib.error.HTTPError:
+            return self._last
+        document = TrustDocument.from_json(body["data"][DOCUMENT_KEY])
+        if document.revision == task.revision:
+            self._last = Report(document.revision, task.runtime, self.exceptions(document))
+        return self._last
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def _start_pod(self) -> None:
+        labels = {
+            "app.kubernetes.io/name": "node-agent",
+            "app.kubernetes.io/instance": "node-agent",
+            "app.kubernetes.io/component": "node-agent",
+            "app.kubernetes.io/managed-by": "localregistry-operator",
+        }
+        name = f"agent-{self.name}"
+        spec = {
+            "nodeName": self.name,
+            "containers": [{"name": "agent", "image": "agent"}],
+            # The default one is made by the controller manager, which does not run here.
+            "serviceAccountName": "localregistry",
+            "automountServiceAccountToken": False,
+        }
+        meta = {"name": name, "namespace": SYSTEM, "labels": labels}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+        api = self._api
+        api.kubectl("create", "-f", "-", input=pod)
+        status = {"podIP": self.address, "conditions": [{"type": "Ready", "status": "True"}]}
+        patch = json.dumps({"status": status})
+        api.kubectl(
+            *("patch", "pod", name, "-n", SYSTEM, "--subresource=status", "--type=merge"),
+            *("-p", patch),
+        )
+
+    def _serve(self) -> None:
+        node = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                content = node.report().to_json().encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer((self.address, self._port), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def _get(self, path: str) -> Body:
+        request = urllib.request.Request(
+            self._api.url + path, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        )
+        context = ssl.create_default_context()
+        # A throw-away server of this very test on loopback.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with urllib.request.urlopen(request, context=context, timeout=5) as answer:
+            body: Body = json.loads(answer.read())
+            return body
