@@ -102,8 +102,7 @@ def down(settings: Settings, *, keep_engine: bool) -> None:
     """Take away all that `up` made but the cache."""
     report = progress.Progress(1)
     if not engine.answers():
-        # A killed engine's containers can only be removed by an engine.
-        if not engine.installed_here():
+        if not engine.left_containers():
             report.cached("no engine runs, and so no cluster")
             return
         engine.ensure(settings)

@@ -15,7 +15,8 @@ from kind.settings import HERE, Settings
 
 _PID_FILE = Path("/run/localregistry-dockerd.pid")
 _SOCKET = "unix:///var/run/docker.sock"
-_START_SECONDS = 90
+_START_SECONDS = 60
+_STARTS = 3
 
 
 def answers() -> bool:
@@ -94,8 +95,11 @@ def _install() -> None:
 
 
 def _start(settings: Settings) -> None:
-    _forget_dead_pid(Path("/var/run/docker.pid"), "dockerd")
-    _forget_dead_pid(Path("/var/run/docker/containerd/containerd.pid"), "containerd")
+    """Start dockerd and wait for it.
+
+    Where containerd was killed too, it needs longer to find the orphans of its last life than
+    dockerd waits for it (15 s); it has done most of that when it is started once more.
+    """
     argv = ["dockerd", "--host", _SOCKET]
     if machine.lacks_sys_resource():
         wrapper = settings.cache / "engine" / "runc-nocap"
@@ -103,6 +107,16 @@ def _start(settings: Settings) -> None:
         shutil.copy(HERE / "scripts" / "runc-nocap", wrapper)
         argv += ["--add-runtime", f"nocap={wrapper}", "--default-runtime", "nocap"]
     log = settings.cache / "engine.log"
+    for _ in range(_STARTS):
+        if _started(argv, log):
+            return
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
+    raise shell.Failed(f"dockerd did not start; the end of {log}:\n{tail}")
+
+
+def _started(argv: list[str], log: Path) -> bool:
+    _forget_dead_pid(Path("/var/run/docker.pid"), "dockerd")
+    _forget_dead_pid(Path("/var/run/docker/containerd/containerd.pid"), "containerd")
     with log.open("w") as output:
         process = subprocess.Popen(
             argv,
@@ -114,14 +128,14 @@ def _start(settings: Settings) -> None:
         )
     _PID_FILE.write_text(f"{process.pid}\n")
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and process.poll() is None:
         if answers():
-            return
-        if process.poll() is not None:
-            break
+            return True
         time.sleep(0.3)
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
-    raise shell.Failed(f"dockerd did not start; the end of {log}:\n{tail}")
+    if process.poll() is None:
+        process.terminate()
+        process.wait(timeout=30)
+    return False
 
 
 def _forget_dead_pid(path: Path, name: str) -> None:
@@ -134,9 +148,10 @@ def _forget_dead_pid(path: Path, name: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def installed_here() -> bool:
-    """Tell whether an engine that does not run now could be started by `ensure`."""
-    return machine.is_root() and shutil.which("dockerd") is not None
+def left_containers() -> bool:
+    """Tell whether an engine that does not run now died with containers, which only it removes."""
+    kept = Path("/var/lib/docker/containers")
+    return machine.is_root() and shutil.which("dockerd") is not None and any(kept.glob("*"))
 
 
 def ours() -> bool:

@@ -31,8 +31,13 @@ def has_systemd() -> bool:
 
 
 def process_name(pid: int) -> str | None:
-    """Return the command name of a live process, None where there is none."""
+    """Return the command name of a live process, None where there is none.
+
+    A process that has ended and only waits to be reaped is not alive.
+    """
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
+        stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
+    name, _, rest = stat.partition("(")[2].rpartition(")")
+    return None if rest.split()[0] in ("Z", "X") else name

@@ -89,7 +89,7 @@ def _forget_old(settings: Settings, wanted: Images) -> None:
     pattern = f"{imagebuild.REPOSITORY}/*"
     listed = engine.docker("images", pattern, "--format", "{{.Repository}}:{{.Tag}}").split()
     for tag in listed:
-        if tag not in keep and "/node-common:" not in tag and "/python:" not in tag:
+        if tag not in keep and "/python:" not in tag:
             shell.succeeds(["docker", "rmi", tag], timeout=60)
 
 
