@@ -61,7 +61,9 @@ def _env(options: argparse.Namespace, settings: configuration.Settings) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Build the argument parser; every command has its own --help."""
-    top = argparse.ArgumentParser(prog="python3 -m kind", description=__doc__)
+    top = argparse.ArgumentParser(
+        prog="python3 -m kind", description="A real Kubernetes cluster on one machine."
+    )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     tools = commands.add_parser(
