@@ -189,12 +189,20 @@ class Report:
         try:
             body = json.loads(text)
             exceptions = {
-                str(uid): NodeResult(NodeReason(item["reason"]), str(item.get("message", "")))
+                str(uid): _result(str(item["reason"]), str(item.get("message", "")))
                 for uid, item in body["exceptions"].items()
             }
             return cls(str(body["revision"]), str(body.get("runtime", "")), exceptions)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Damaged(f"report: {error!r}") from error
+
+
+def _result(reason: str, message: str) -> NodeResult:
+    try:
+        return NodeResult(NodeReason(reason), message)
+    except ValueError:
+        # Of a newer agent, while an upgrade is under way: a failure all the same.
+        return NodeResult(NodeReason.UNSUPPORTED, f"{reason}: {message}")
 
 
 def _registry_to_json(registry: TrustedRegistry) -> dict[str, Any]:
