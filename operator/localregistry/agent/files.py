@@ -120,10 +120,10 @@ def remove(path: Path, *, expected: bytes) -> None:
         raise refusal(error, path) from error
 
 
-def make_directory(path: Path) -> None:
-    """Makes one directory, 0755; one that is there is fine. Raises Refused."""
+def make_directory(path: Path, mode: int = 0o755) -> None:
+    """Makes one directory; one that is there is fine. Raises Refused."""
     try:
-        path.mkdir(mode=0o755, exist_ok=True)
+        path.mkdir(mode=mode, exist_ok=True)
         _sync_directory(path.parent)
     except OSError as error:
         raise refusal(error, path) from error

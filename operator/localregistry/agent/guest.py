@@ -57,7 +57,7 @@ class Guest:
         """Names in a directory; none where there is no such directory."""
         return list(self.host.children(path))
 
-    def make_directories(self, path: str) -> None:
+    def make_directories(self, path: str, mode: int = 0o755) -> None:
         """Makes the directories above `path`, each recorded as ours before it is.
 
         Raises files.Refused.
@@ -69,7 +69,7 @@ class Guest:
             missing.append(str(parent))
         for directory in reversed(missing):
             self.journal.put_directory(directory)
-            files.make_directory(self.host.resolve(directory))
+            files.make_directory(self.host.resolve(directory), mode)
 
     @property
     def untidy(self) -> bool:

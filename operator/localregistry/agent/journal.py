@@ -27,7 +27,8 @@ class Record:
     `written` are those of contents that we wrote or are about to write: a file that is one of them
     was edited by nobody since. `entries` (what we added → UID it serves) are what may be taken away
     again, the key too where `key_made`. `torn` names the two contents of a write in place that is
-    under way.
+    under way. `writer` is the kind of runtime that a file of our own is for, "" for somebody else's
+    file; `pending`: the runtime is yet to be told of the last change.
     """
 
     pristine: str = ""
@@ -35,6 +36,8 @@ class Record:
     entries: Mapping[str, str] = field(default_factory=dict)
     key_made: bool = False
     torn: tuple[str, str] | None = None
+    writer: str = ""
+    pending: bool = False
 
 
 class Journal:
@@ -143,4 +146,6 @@ def _record(item: Mapping[str, Any]) -> Record:
         entries={str(k): str(v) for k, v in item["entries"].items()},
         key_made=bool(item["key_made"]),
         torn=(str(torn[0]), str(torn[1])) if torn else None,
+        writer=str(item.get("writer", "")),
+        pending=bool(item.get("pending", False)),
     )

@@ -40,13 +40,14 @@ class Plan:
 
     `refused` are the UIDs that stay as they are, withdrawn ones among them, and why. `entries` are
     the wanted UIDs that the plan serves, each with the text that stands for it on this node: a
-    proof holds for one text.
+    proof holds for one text. `reload`: `daemon` would be sent a SIGHUP.
     """
 
     changes: tuple[Change, ...] = ()
     refused: Mapping[str, NodeResult] = field(default_factory=dict)
     entries: Mapping[str, str] = field(default_factory=dict)
     reload: bool = False
+    daemon: str = "dockerd"
 
     @property
     def idle(self) -> bool:
