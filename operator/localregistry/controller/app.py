@@ -131,9 +131,7 @@ class Controller:
                 self.queue.add_failed(key, longest=1.0)
                 return
             longest = UNREACHABLE_BACKOFF if error.unreachable else 300.0
-            seconds = self.queue.add_failed(key, longest=longest)
-            if error.retry_after:
-                self.queue.add_after(key, max(seconds, error.retry_after))
+            self.queue.add_failed(key, longest=longest, at_least=error.retry_after)
             logger.warning("Could not reconcile %s/%s: %s", *key, error)
         except Exception:
             # A defect of ours: told in full, and kept from the other keys.

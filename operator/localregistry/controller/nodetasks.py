@@ -59,7 +59,9 @@ class NodeTasks:
             except ApiError as error:
                 if not error.not_found:
                     logger.info("Could not give the agent on %s its task: %s", node, error)
-                    self._queue.add_failed(node, longest=LONGEST_BACKOFF)
+                    self._queue.add_failed(
+                        node, longest=LONGEST_BACKOFF, at_least=error.retry_after
+                    )
             finally:
                 self._queue.done(node)
 

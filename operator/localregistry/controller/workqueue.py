@@ -62,12 +62,17 @@ class WorkQueue(Generic[K]):
         heapq.heappush(self._later, (due, next(self._order), key))
         self._wakeup.set()
 
-    def add_failed(self, key: K, *, longest: float = BACKOFF_LAST) -> float:
-        """Back-off that doubles with each failure in a row; returns the seconds chosen."""
+    def add_failed(
+        self, key: K, *, longest: float = BACKOFF_LAST, at_least: float | None = None
+    ) -> float:
+        """Back-off that doubles with each failure in a row; returns the seconds chosen.
+
+        `at_least` is what the server asked to be left alone for: it may exceed `longest`.
+        """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         seconds: float = min(BACKOFF_FIRST * 2 ** min(failures, 20), longest)
-        seconds *= random.uniform(0.8, 1.2)
+        seconds = max(seconds * random.uniform(0.8, 1.2), at_least or 0.0)
         self.add_after(key, seconds)
         return seconds
 
