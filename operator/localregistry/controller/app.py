@@ -145,10 +145,12 @@ class Controller:
 
     async def _relist(self) -> None:
         """All LocalRegistries, nodes and agents as they are now."""
-        bodies = await self._api.list_all(LOCAL_REGISTRY)
         nodes = await self._api.list_all(NODE)
         pods = await self._api.list_all(POD, self._namespace, labels=AGENTS)
         self._fleet.replace(nodes, pods)
+        # Last, since workers go on meanwhile: what they have seen newly must be in this list, or
+        # its trust would be withdrawn below.
+        bodies = await self._api.list_all(LOCAL_REGISTRY)
         keys = set()
         for body in bodies:
             keys.add((body["metadata"]["namespace"], body["metadata"]["name"]))

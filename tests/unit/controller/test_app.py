@@ -18,6 +18,7 @@ from localregistry.controller.kinds import LOCAL_REGISTRY, NODE
 from localregistry.controller.kube import Api
 from localregistry.controller.workqueue import WorkQueue
 from localregistry.resources import trust_config
+from localregistry.spec.registry import LocalRegistry
 from unit.controller.bodies import CONFIG, KEY, NAMESPACE, Clock, document, entry, lreg, until
 from unit.controller.standin_api import StandInApi
 
@@ -169,6 +170,18 @@ async def test_a_list_anew_drops_the_claim_of_one_that_is_gone(
     api.remove(LOCAL_REGISTRY, *KEY)
     await controller._relist()
     assert list(controller._trust.claims) == []
+
+
+async def test_a_list_anew_keeps_what_a_worker_has_seen_meanwhile(
+    api: StandInApi, controller: Controller
+) -> None:
+    def made_and_seen() -> None:
+        api.put(lreg())
+        controller._trust.seen(LocalRegistry.from_body(lreg()))
+
+    api.meanwhile("list", NODE, made_and_seen)
+    await controller._relist()
+    assert [claim.key for claim in controller._trust.claims] == [KEY]
 
 
 async def test_a_start_knows_all_claims_before_it_touches_the_trust(
