@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def up() -> None:
-    say("A first run builds a cluster's parts (about 25 minutes); later ones take 2 to 3 minutes.")
+    say("A first run builds a cluster's parts (about 25 minutes); later ones take 1 to 3 minutes.")
     step(1, "a real cluster: one control plane, one Docker worker, one containerd worker")
     cluster = Cluster.up()
     step(2, "the images of operator and agent, and of an app to push")
