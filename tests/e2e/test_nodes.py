@@ -19,8 +19,11 @@ STARTED = (
 
 
 def running(node: Node) -> dict[str, str]:
-    """When each container of the node's dockerd was started, and as which process."""
-    lines = node.run(STARTED).splitlines()
+    """When each container of the node's dockerd was started, and as which process.
+
+    But those of the volume provisioner's helper pods, which end by themselves.
+    """
+    lines = [line for line in node.run(STARTED).splitlines() if "_helper-pod-" not in line]
     return {line.split()[0]: line for line in lines}
 
 
