@@ -203,6 +203,11 @@ def test_a_changed_host_is_trusted_and_the_old_one_is_not_any_more(lab: Lab) -> 
         timeout=10,
         what="the new name in the trust document",
     )
+    wait_until(
+        lambda: lab.get(LREG, "dev")["status"]["observedGeneration"] == 2,
+        timeout=10,
+        what="the new generation to be worked through",
+    )
     lab.wait_for("dev", "Ready", "Ready", timeout=15)
     ports = [port["port"] for port in lab.get("service", "dev-registry")["spec"]["ports"]]
     assert sorted(ports) == [80, 443, 5000]
