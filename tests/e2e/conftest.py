@@ -11,8 +11,6 @@ from e2e.cluster import LREG, REGISTRIES, Cluster, Node
 from e2e.demo import namespace
 from e2e.images import Images
 
-pytest_plugins: tuple[str, ...] = ()
-
 
 @pytest.fixture(scope="session")
 def bare_cluster() -> Cluster:

@@ -27,6 +27,18 @@ def running(node: Node) -> dict[str, str]:
     return {line.split()[0]: line for line in lines}
 
 
+def the_failing_node(cluster: Cluster, name: str) -> dict[str, str]:
+    """The one node that the status names, as soon as it names any."""
+    wait_until(
+        lambda: bool(cluster.status(name).get("nodes", {}).get("failing")),
+        timeout=60,
+        what="the node to be named",
+    )
+    (failing,) = cluster.status(name)["nodes"]["failing"]
+    found: dict[str, str] = failing
+    return found
+
+
 def insecure(node: Node) -> set[str]:
     """The hosts that the running dockerd takes for insecure."""
     info = json.loads(node.run("docker info --format '{{json .RegistryConfig.IndexConfigs}}'"))
@@ -120,12 +132,7 @@ def test_a_file_that_dockerd_could_not_start_with_is_left_alone_and_named(
     try:
         damaged = docker_node.read(path)
         clean.apply_registry("dev", host=HOST)
-        wait_until(
-            lambda: bool(clean.status("dev").get("nodes", {}).get("failing")),
-            timeout=60,
-            what="the node to be named",
-        )
-        (failing,) = clean.status("dev")["nodes"]["failing"]
+        failing = the_failing_node(clean, "dev")
         assert (failing["name"], failing["reason"]) == (docker_node.name, "ForeignConfigInvalid")
         assert "daemon.json" in failing["message"]
         assert docker_node.read(path) == damaged
@@ -159,12 +166,7 @@ def test_a_foreign_hosts_toml_is_a_conflict_that_names_the_file(
     containerd_node.run(f"mkdir -p {folder}; printf '%s' '{theirs}' > {folder}/hosts.toml")
     try:
         clean.apply_registry("dev", host=HOST)
-        wait_until(
-            lambda: bool(clean.status("dev").get("nodes", {}).get("failing")),
-            timeout=60,
-            what="the node to be named",
-        )
-        (failing,) = clean.status("dev")["nodes"]["failing"]
+        failing = the_failing_node(clean, "dev")
         assert failing["name"] == containerd_node.name
         assert f"{folder}/hosts.toml" in failing["message"]
         clean.kubectl("delete", LREG, "dev", "-n", REGISTRIES, "--timeout=30s")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from localregistry.spec import names
 
@@ -39,13 +38,3 @@ LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 EVENT = Kind("events.k8s.io", "v1", "Event", "events")
 
 CHILD_KINDS = (CONFIG_MAP, CLAIM, DEPLOYMENT, SERVICE, INGRESS)
-
-_BY_TYPE = {
-    (kind.api_version, kind.kind): kind
-    for kind in (*CHILD_KINDS, LOCAL_REGISTRY, POD, NODE, DAEMON_SET, LEASE, EVENT)
-}
-
-
-def of(body: dict[str, Any]) -> Kind:
-    """The kind of a rendered object. KeyError for one that the operator never writes."""
-    return _BY_TYPE[body["apiVersion"], body["kind"]]

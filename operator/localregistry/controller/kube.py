@@ -99,18 +99,6 @@ class Api:
     async def replace(self, kind: Kind, body: Body) -> Body:
         return await self._call("replace", kind, body=body)
 
-    async def json_patch(
-        self, kind: Kind, namespace: str, name: str, operations: list[Body]
-    ) -> Body:
-        return await self._call(
-            "patch",
-            kind,
-            body=operations,
-            name=name,
-            namespace=namespace,
-            content_type="application/json-patch+json",
-        )
-
     async def merge_patch(self, kind: Kind, namespace: str, name: str, body: Body) -> Body:
         return await self._call(
             "patch",
