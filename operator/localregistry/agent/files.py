@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -16,6 +17,15 @@ from localregistry.trust import NodeReason, NodeResult
 # Not *.conf or *.toml: a scanned directory's reader would take it for a drop-in. One fixed name, so
 # that what a kill leaves behind is overwritten or removed by the next run.
 TEMPORARY = ".localregistry.tmp"
+
+# A hosts file that blocks a million names has about 20 MB; what is larger is no configuration.
+MAX_BYTES = 32 << 20
+
+# They hold a hash or signature of the old content, and would make the new one look forged.
+_OF_THE_CONTENT = {"security.ima", "security.evm"}
+
+# linux/fs.h: FS_IOC_GETFLAGS for 64 bit, FS_IMMUTABLE_FL, FS_APPEND_FL.
+_GET_FLAGS, _IMMUTABLE, _APPEND_ONLY = 0x80086601, 0x10, 0x20
 
 
 class Outrun(Exception):
@@ -42,11 +52,24 @@ class Refused(Exception):
 def read(path: Path) -> bytes | None:
     """The content; None where there is no file. Raises Refused."""
     try:
-        return path.read_bytes()
+        # A pipe that nobody writes to would be waited for at its opening.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise refusal(error, path) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+            raise Refused(f"{path} is not a file of configuration.", transient=False)
+        pieces = []
+        while piece := os.read(descriptor, 1 << 20):
+            pieces.append(piece)
+        return b"".join(pieces)
+    except OSError as error:
+        raise refusal(error, path) from error
+    finally:
+        os.close(descriptor)
 
 
 def replace(path: Path, *, expected: bytes | None, content: bytes, mode: int = 0o644) -> None:
@@ -134,6 +157,7 @@ def remove_directory_if_empty(path: Path) -> bool:
     try:
         (path / TEMPORARY).unlink(missing_ok=True)
         path.rmdir()
+        _sync_directory(path.parent)
     except FileNotFoundError:
         return True
     except OSError as error:
@@ -141,6 +165,12 @@ def remove_directory_if_empty(path: Path) -> bool:
             return False
         raise refusal(error, path) from error
     return True
+
+
+def remove_litter(directory: Path) -> None:
+    """What a killed `replace` left in the directory; without it nothing is done."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        (directory / TEMPORARY).unlink()
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
@@ -159,13 +189,30 @@ def _take_after(descriptor: int, path: Path, mode: int) -> None:
     if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
         os.fchown(descriptor, old.st_uid, old.st_gid)
     os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-    for name in os.listxattr(path):
-        value = os.getxattr(path, name)
-        try:
+    wanted = {name: os.getxattr(path, name) for name in _attributes(path)}
+    for name in _attributes(descriptor) - wanted.keys():
+        with contextlib.suppress(OSError):  # an access list that the directory hands down
+            os.removexattr(descriptor, name)
+    for name, value in wanted.items():
+        # Labels need rights to be set; mostly the new file has the right one by itself.
+        if _attribute(descriptor, name) != value:
             os.setxattr(descriptor, name, value)
-        except OSError as error:
-            if error.errno != errno.ENOTSUP:
-                raise
+
+
+def _attributes(file: Path | int) -> set[str]:
+    try:
+        return set(os.listxattr(file)) - _OF_THE_CONTENT
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:
+            return set()
+        raise
+
+
+def _attribute(descriptor: int, name: str) -> bytes | None:
+    try:
+        return os.getxattr(descriptor, name)
+    except OSError:
+        return None
 
 
 def _sync_directory(path: Path) -> None:
@@ -187,6 +234,11 @@ def refusal(error: OSError, path: Path) -> Refused:
                 "of its operating system.",
                 transient=False,
             )
+        case errno.EACCES | errno.EPERM if _is_immutable(path):
+            return Refused(
+                f"{path} or its directory is immutable: chattr -i it, or leave this node out.",
+                transient=False,
+            )
         case errno.EACCES | errno.EPERM:
             return Refused(
                 f"{path} may not be written ({error.strerror}): is it immutable (lsattr), or does "
@@ -195,3 +247,17 @@ def refusal(error: OSError, path: Path) -> Refused:
             )
         case _:
             return Refused(f"{path}: {error.strerror or error}.", transient=True)
+
+
+def _is_immutable(path: Path) -> bool:
+    """Whether `chattr +i` (or `+a`) lies on the file or its directory."""
+    for place in (path, path.parent):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                flags = int.from_bytes(fcntl.ioctl(descriptor, _GET_FLAGS, bytes(8))[:4], "little")
+            finally:
+                os.close(descriptor)
+            if flags & (_IMMUTABLE | _APPEND_ONLY):
+                return True
+    return False

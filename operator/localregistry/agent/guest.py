@@ -99,6 +99,34 @@ class Guest:
         except files.NotReplaceable:
             self._in_place(change)
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether a write in place did not come to its end."""
+        records = (self.journal.get(path) for path in self.journal.paths())
+        return any(record.torn is not None for record in records if record)
+
+    def recover(self) -> list[str]:
+        """Mends what a kill left: a file half written in place gets its old content, and temporary
+        files of ours go. Gives the paths of mended files. With the node held by this process.
+
+        Raises files.Refused, files.Outrun.
+        """
+        mended = []
+        for path in self.journal.paths():
+            real = self.host.resolve(path)
+            files.remove_litter(real.parent)
+            record = self.journal.get(path)
+            if record is None or record.torn is None:
+                continue
+            current, meant = self.read(path), self.meant(path)
+            if current is not None and meant is not None and current != meant:
+                files.overwrite(real, expected=current, content=meant)
+                mended.append(path)
+            self.journal.put(path, replace(record, torn=None))
+        for directory in self.journal.directories():
+            files.remove_litter(self.host.resolve(directory))
+        return mended
+
     def _in_place(self, change: Change) -> None:
         assert change.before is not None  # what is a mount point is there
         assert change.after is not None
@@ -106,7 +134,15 @@ class Guest:
         old, new = self.meant(change.path) or b"", change.after
         torn = (self.journal.keep(old), self.journal.keep(new))
         self.journal.put(change.path, replace(record, torn=torn))
-        files.overwrite(self.host.resolve(change.path), expected=change.before, content=new)
+        path = self.host.resolve(change.path)
+        try:
+            files.overwrite(path, expected=change.before, content=new)
+        except files.Refused:
+            # No space in the middle of it, say: the old content had its space.
+            if (left := files.read(path)) is not None and left != old:
+                files.overwrite(path, expected=left, content=old)
+            self.journal.put(change.path, replace(record, torn=None))
+            raise
         self.journal.put(change.path, replace(record, torn=None))
 
 

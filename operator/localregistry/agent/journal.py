@@ -47,6 +47,11 @@ class Journal:
         self._directory = directory
         self._records: dict[str, Record] = {}
         self._directories: frozenset[str] = frozenset()
+        self._signature: object = None
+        # Why the journal cannot be worked with, "" when it can: then nothing may be changed.
+        self.problem = ""
+        # What was wrong with it; what could be known was.
+        self.complaint = ""
         self.reload()
 
     def get(self, node_path: str) -> Record | None:
@@ -57,18 +62,48 @@ class Journal:
 
     @property
     def empty(self) -> bool:
-        return not self._records and not self._directories
+        return not self._records and not self._directories and not self.problem
+
+    def refresh(self) -> None:
+        """As `reload`, where another agent wrote since. Costs a stat call."""
+        if self._signature != self._look():
+            self.reload()
 
     def reload(self) -> None:
         """Reads what another agent may have written since."""
-        raw = files.read(self._directory / "journal.json")
+        self._signature = self._look()
+        path = self._directory / "journal.json"
+        self._records, self._directories = {}, frozenset()
+        self.problem = self.complaint = ""
         try:
-            body = json.loads(raw) if raw else {}
-            self._records = {p: _record(item) for p, item in body.get("files", {}).items()}
-            self._directories = frozenset(map(str, body.get("directories", ())))
-        except (ValueError, TypeError, KeyError, AttributeError):
+            raw = files.read(path)
+        except files.Refused as error:
+            self.problem = str(error)
+            return
+        if raw is None:
+            return
+        try:
+            body = json.loads(raw)
+            if body["format"] > FORMAT:
+                self.problem = (
+                    f"{path} is of a newer agent (format {body['format']}, this one knows "
+                    f"{FORMAT}): nothing is changed on this node until that agent is back."
+                )
+                return
+            records = {p: _record(item) for p, item in body["files"].items()}
+            directories = frozenset(map(str, body["directories"]))
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
             # What carries our mark is still found by it.
-            self._records, self._directories = {}, frozenset()
+            self.complaint = f"{path} was damaged: entries in other files may stay behind"
+        else:
+            self._records, self._directories = records, directories
+
+    def _look(self) -> object:
+        try:
+            status = (self._directory / "journal.json").stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_size, status.st_mtime_ns
 
     def put(self, node_path: str, record: Record) -> None:
         """Durable when it returns. Raises files.Refused."""
@@ -110,6 +145,8 @@ class Journal:
         return content if content is not None and sha256(content) == digest else None
 
     def _save(self) -> None:
+        if self.problem:
+            raise files.Refused(self.problem, transient=False)
         _private(self._directory)
         path = self._directory / "journal.json"
         body = {
@@ -119,6 +156,8 @@ class Journal:
         }
         text = json.dumps(body, indent=1, sort_keys=True).encode() + b"\n"
         files.replace(path, expected=files.read(path), content=text, mode=0o600)
+        self._signature = self._look()
+        self.complaint = ""
         self._sweep()
 
     def _sweep(self) -> None:
@@ -135,7 +174,10 @@ def sha256(content: bytes) -> str:
 
 
 def _private(directory: Path) -> None:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.refusal(error, directory) from error
 
 
 def _record(item: Mapping[str, Any]) -> Record:
