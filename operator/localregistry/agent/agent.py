@@ -9,17 +9,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localregistry.agent import files, runtimes
+from localregistry.agent import files, names, runtimes
+from localregistry.agent.contention import Contention
+from localregistry.agent.guest import Guest
 from localregistry.agent.helper import Running, Runtime
 from localregistry.agent.inputs import Goal, Inputs
+from localregistry.agent.pace import Pace
 from localregistry.agent.runtimes import AnyWriter
 from localregistry.agent.state import Busy, State
 from localregistry.agent.verifier import Verifier
+from localregistry.agent.watch import Watch
 from localregistry.agent.writer import Detected, Plan
 from localregistry.trust import NodeReason, NodeResult, Report, TrustedRegistry
 
 # Drift is repaired within 10 s: seen within 5. Reads two or three small files.
 CHECK_SECONDS = 5.0
+
+# Who edits a file often writes it twice, and another one beside it.
+DEBOUNCE_SECONDS = 1.0
 
 # A runtime that is not there yet, another agent that holds the node, a file that changed under us.
 SOON_SECONDS = 1.0
@@ -47,6 +54,7 @@ class Agent:
         *,
         inputs: Inputs,
         state: State,
+        guest: Guest,
         make_writer: Callable[[str], AnyWriter],
         calls: Runtime,
         alive: Callable[[str], bool],
@@ -55,6 +63,12 @@ class Agent:
     ) -> None:
         self._inputs = inputs
         self._state = state
+        self._guest = guest
+        self._watch = Watch()
+        self._contention = Contention(clock, guest)
+        self._pace = Pace(clock)
+        self._recovered = False
+        self._complained = ""
         self._make_writer = make_writer
         self._calls = calls
         self._alive = alive
@@ -66,6 +80,7 @@ class Agent:
         self._due = 0.0
         self._pass = _Pass()
         self._proofs = state.proofs()
+        self._saved_goal = state.goal()
         self._unsaved = False
         self._verifier = Verifier(self._start_pull, clock)
         self._said: dict[str, NodeResult] = {}
@@ -74,15 +89,23 @@ class Agent:
 
     @property
     def complaint(self) -> str:
-        """What is wrong with the inputs, "" when nothing is."""
-        return self._inputs.complaint
+        """What is wrong with the inputs or the agent's own memory, "" when nothing is."""
+        journal = self._state.journal
+        words = (self._inputs.complaint, journal.problem, journal.complaint)
+        return "; ".join(word for word in words if word)
 
     def step(self) -> None:
         """One turn: takes news, makes a pass where one is due, goes on with the proofs."""
         self.heartbeat = now = self._clock()
         news = self._inputs.poll()
+        if self._complained != self.complaint:
+            self._complained = self.complaint
+            self._log(self.complaint or "What was complained of is mended.")
+        if self._watch.happened():
+            self._due = min(self._due, now + DEBOUNCE_SECONDS)
         goal = self._inputs.goal
         if goal is None:
+            self._recover_early()
             return
         if news:
             self._pass = _Pass()
@@ -95,12 +118,17 @@ class Agent:
         self._publish(goal)
 
     def wait(self, limit: float = POLL_SECONDS) -> None:
-        """Until a pull is done, at most until the next poll of the inputs."""
+        """Until a pull is done or a file changed, at most until the next poll of the inputs."""
+        now = self._clock()
         due = self._verifier.next_due()
         if due is not None:
-            limit = min(limit, max(due - self._clock(), 0.0))
-        running = [call.fileno() for call in self._verifier.running()]
-        select.select(running, [], [], limit)
+            limit = min(limit, max(due - now, 0.0))
+        if self._inputs.goal is not None:
+            limit = min(limit, max(self._due - now, 0.0))
+        waking = [call.fileno() for call in self._verifier.running()]
+        if self._watch.fileno() >= 0:
+            waking.append(self._watch.fileno())
+        select.select(waking, [], [], limit)
 
     @property
     def settled(self) -> bool:
@@ -112,11 +140,37 @@ class Agent:
     def close(self) -> None:
         """Ends what was started; cleans nothing on the node."""
         self._verifier.close()
+        self._watch.close()
+
+    def _recover(self) -> None:
+        """Once, and after a write that failed on its way: what a kill left is mended first."""
+        if self._recovered and not self._guest.interrupted:
+            return
+        if not self._state.journal.empty:
+            with self._state.held():
+                for path in self._guest.recover():
+                    self._log(f"{path}: a write that was cut off is undone")
+        self._recovered = True
+
+    def _recover_early(self) -> None:
+        """Before there is a task: a torn file need not wait for it."""
+        if not self._recovered and self._clock() >= self._due:
+            self._due = self._clock() + SOON_SECONDS
+            try:
+                self._recover()
+            except (Busy, files.Outrun, files.Refused, OSError):
+                return  # the first pass tries it again, and reports it
+            self._due = 0.0
 
     def _configure(self, goal: Goal) -> None:
         self._due = self._clock() + CHECK_SECONDS
         writer = self._writer_for(goal.runtime)
+        journal = self._state.journal
         try:
+            journal.refresh()
+            if journal.problem:
+                raise files.Refused(journal.problem, transient=False)
+            self._recover()
             found = self._detect(writer)
             if isinstance(found, NodeResult) and found.reason is NodeReason.PENDING:
                 self._due = self._clock() + SOON_SECONDS
@@ -148,24 +202,58 @@ class Agent:
         self._unsaved |= kept != self._proofs
         self._proofs = kept
         self._verifier.want({uid: key for uid, key in keys.items() if uid not in kept})
+        self._watch.follow(self._guest.host.resolve(path) for path in journal.paths())
 
     def _bring(
         self, writer: AnyWriter, goal: Goal, found: Detected | NodeResult
     ) -> tuple[Plan, Mapping[str, NodeResult]]:
-        """Plans, and applies under the lock where there is something to do."""
+        """Plans, and applies under the lock where there is something to do and it is time to."""
         plan: Plan = writer.plan(goal.registries, found)
+        if not plan.reload:
+            self._pace.calm()
         if plan.idle:
             return plan, {}
+        held = self._contention.review(goal, [change.path for change in plan.changes])
+        if held:
+            plan = plan.without(held)
+            contended = {uid: held[path] for path in held for uid in self._served_by(path)}
+            if plan.idle:
+                return plan, contended
+        else:
+            contended = {}
+        if plan.reload and not self._withdraws(goal) and (seconds := self._pace.wait()) > 0:
+            self._due = min(self._due, self._clock() + seconds)
+            words = f"{plan.daemon} is told in {seconds:.0f} s, of all changes until then at once."
+            waiting = NodeResult(NodeReason.PENDING, words)
+            return plan, {**dict.fromkeys(plan.entries.keys() - self._proofs, waiting), **contended}
         with self._state.held():
-            plan = writer.plan(goal.registries, found)
+            plan = writer.plan(goal.registries, found).without(held)
             for change in plan.changes:
                 self._log(f"{change.path}: {'removed' if change.after is None else 'written'}")
-            return plan, writer.apply(plan, found)
+            failed = writer.apply(plan, found)
+        if plan.reload:
+            self._pace.signalled()
+        if not failed:
+            self._contention.in_order(change.path for change in plan.changes)
+        self._watch.happened()  # that was this very pass
+        return plan, {**contended, **failed}
+
+    def _withdraws(self, goal: Goal) -> bool:
+        """Whether something on the node is wanted no longer: taking trust away never waits."""
+        wanted = {name for registry in goal.registries for name in registry.names}
+        wanted |= {names.host_of(name) for name in wanted}
+        journal = self._state.journal
+        records = (journal.get(path) for path in journal.paths())
+        return any(record.entries.keys() - wanted for record in records if record)
+
+    def _served_by(self, path: str) -> set[str]:
+        record = self._state.journal.get(path)
+        return set(record.entries.values()) if record else set()
 
     def _leave_others(self, kind: str) -> Mapping[str, NodeResult]:
         """Takes away what was written for a runtime that the node had before."""
         left: dict[str, NodeResult] = {}
-        for other in runtimes.kinds_of(self._state.journal.paths()) - {kind}:
+        for other in runtimes.kinds_of(self._state.journal) - {kind}:
             with self._state.held():
                 left |= self._make_writer(f"{other}://").revert()
         return left
@@ -193,10 +281,15 @@ class Agent:
             self._unsaved = True
         if self._verifier.failing():
             self._found_until = 0.0
-        if self._unsaved or (not goal.registries and self._state.leftover):
+        ours = not self._state.journal.empty
+        stale = ours and not self._state.journal.problem and goal != self._saved_goal
+        if self._unsaved or stale or (not goal.registries and self._state.leftover):
             try:
                 with self._state.held():
                     self._state.save_proofs(self._proofs)
+                    if ours:
+                        self._state.save_goal(goal)
+                        self._saved_goal = goal
                 self._unsaved = False
             except (Busy, files.Refused, files.Outrun):
                 pass  # a lost proof costs one pull

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import PurePosixPath
-from typing import Any
 
 from localregistry.agent.paths import HostRoot
 from localregistry.agent.versions import release
@@ -18,24 +17,30 @@ DEFAULT_FILE = "/etc/containerd/config.toml"
 # The default since 2.2; since 2.2.2 only where no legacy mirrors are set.
 DEFAULT_LIST = "/etc/containerd/certs.d:/etc/docker/certs.d"
 
-_TABLE_1 = '[plugins."io.containerd.grpc.v1.cri".registry]'
-_TABLE_2 = "[plugins.'io.containerd.cri.v1.images'.registry]"
+# By the `version` key of the file: a table of another version is not read.
+_TABLES = {
+    1: "[plugins.cri.registry]",
+    2: '[plugins."io.containerd.grpc.v1.cri".registry]',
+    3: "[plugins.'io.containerd.cri.v1.images'.registry]",
+}
 
 _LIST_HINT = (
     "containerd {version} may take the list {value!r} in config_path for one directory: name "
-    "only {first!r} there and restart containerd."
+    "only {first!r} there ({file}) and restart containerd."
 )
-
-# containerd follows imports of imports; a circle must end.
-MAX_FILES = 100
 
 
 @dataclass(frozen=True)
 class Registry:
-    """The effective `registry` table: config_path as it is written, and legacy keys in use."""
+    """The effective `registry` table: config_path as it is written, and legacy keys in use.
+
+    `local_pull`: a setting is there that makes containerd from 2.1 on pull in the way that splits
+    a list.
+    """
 
     config_path: str
     legacy: bool
+    local_pull: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,29 +62,45 @@ def from_status(info: Mapping[str, str]) -> Registry | None:
 
 
 def from_files(host: HostRoot, path: str, version: str) -> Registry:
-    """From config.toml and its imports, merged as containerd 2.x does: a later file wins.
+    """From config.toml and its imports. Raises ValueError (with the file) where one cannot be
+    read; no file at all is the default."""
+    # Only nodes whose containerd does not tell pay for the TOML parser: 0.4 MiB.
+    from localregistry.agent import containerdfiles
 
-    Raises ValueError (with the file) where one cannot be read; no file at all is the default.
-    """
-    found: dict[str, Any] = {}
-    for table in _registry_tables(host, path):
-        found.update(table)
-    legacy = bool(found.get("mirrors") or found.get("configs"))
-    value = found.get("config_path")
+    found = containerdfiles.effective(host, path, merged=release(version) >= (2, 0, 0))
+    legacy = bool(found.registry.get("mirrors") or found.registry.get("configs"))
+    value = found.registry.get("config_path")
     if value is None:
-        default = release(version) >= (2, 2, 0) and not legacy
+        # 2.2.0 and 2.2.1 have it beside mirrors too, and then do not serve the CRI at all.
+        default = release(version) >= (2, 2, 0) and not found.registry.get("mirrors")
         value = DEFAULT_LIST if default else ""
-    return Registry(str(value), legacy)
+    return Registry(str(value), legacy, found.local_pull)
 
 
-def directory(registry: Registry, *, version: str, file: str) -> Directory | NodeResult:
+def table_of(host: HostRoot, path: str, version: str) -> str:
+    """The table that holds config_path in a file of this one's version."""
+    try:
+        text = host.resolve(path).read_text()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if not text.strip():
+        number = 3 if release(version) >= (2, 0, 0) else 2
+        return f"version = {number} {_TABLES[number]}"
+    written = re.search(r"^version\s*=\s*([0-9]+)", text, re.MULTILINE)
+    return _TABLES.get(int(written[1]) if written else 1, _TABLES[3])
+
+
+def directory(
+    registry: Registry, *, version: str, file: str, table: str
+) -> Directory | NodeResult:
     """The first directory of the list, or the line that an administrator must add."""
     paths = [part for part in registry.config_path.split(":") if part]
     if paths and PurePosixPath(paths[0]).is_absolute():
-        listed = len(paths) > 1 and release(version) >= (2, 1, 0)
-        hint = _LIST_HINT.format(version=version, value=registry.config_path, first=paths[0])
-        return Directory(paths[0], hint if listed else "")
-    table = _TABLE_2 if release(version) >= (2, 0, 0) else _TABLE_1
+        doubtful = len(paths) > 1 and release(version) >= (2, 1, 0) and not registry.local_pull
+        hint = _LIST_HINT.format(
+            version=version, value=registry.config_path, first=paths[0], file=file
+        )
+        return Directory(paths[0], hint if doubtful else "")
     first = (
         f"{file} has legacy registry.mirrors or registry.configs, which exclude config_path: move "
         "them to hosts.toml files first. Then add"
@@ -91,36 +112,3 @@ def directory(registry: Registry, *, version: str, file: str) -> Directory | Nod
         f'{first}: {table} config_path = "/etc/containerd/certs.d" (the table on a line of its '
         "own; where it is there, only the key), and restart containerd on this node.",
     )
-
-
-def _registry_tables(host: HostRoot, path: str) -> Iterator[Mapping[str, Any]]:
-    import tomllib  # only containerd 2.x nodes pay for it
-
-    pending, seen = [path], set[str]()
-    while pending and len(seen) < MAX_FILES:
-        current = pending.pop(0)
-        if current in seen:
-            continue
-        seen.add(current)
-        try:
-            body = tomllib.loads(host.resolve(current).read_text())
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{current}: {error}") from error
-        plugins = body.get("plugins", {})
-        for plugin in ("io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images"):
-            table = plugins.get(plugin, {}).get("registry", {})
-            if isinstance(table, dict):
-                yield table
-        for pattern in body.get("imports", ()):
-            pending += _matches(host, current, str(pattern))
-
-
-def _matches(host: HostRoot, importer: str, pattern: str) -> list[str]:
-    whole = PurePosixPath(importer).parent / pattern
-    return [
-        str(whole.parent / name)
-        for name in host.children(str(whole.parent))
-        if fnmatch(name, whole.name)
-    ]

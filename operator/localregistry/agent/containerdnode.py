@@ -21,15 +21,23 @@ class Found(Detected):
 
 def detect(*, host: HostRoot, processes: Processes, runtime: Runtime) -> Found | NodeResult:
     """The socket that answers as containerd, the process behind it, its effective config_path."""
-    at = endpoint.find("containerd", host=host, processes=processes, runtime=runtime)
+    match behind("containerd", host=host, processes=processes, runtime=runtime):
+        case NodeResult() as missing:
+            return missing
+        case at, process:
+            file = config_file(process) or containerdconfig.DEFAULT_FILE
+            return configured(at, process, file, host=host, runtime=runtime)
+
+
+def behind(
+    kind: str, *, host: HostRoot, processes: Processes, runtime: Runtime
+) -> tuple[endpoint.Endpoint, Process] | NodeResult:
+    """The kind's socket and the containerd that owns it."""
+    at = endpoint.find(kind, host=host, processes=processes, runtime=runtime)
     if at is None:
         return _waiting("No CRI socket of containerd answers on this node; it is asked again.")
-    if "k3s" in at.version or "rke2" in at.version or "/k3s/" in at.node_path:
-        return NodeResult(
-            NodeReason.UNSUPPORTED,
-            "k3s and RKE2 generate containerd's registry directory themselves, which this version "
-            "of the agent does not write into; name the registry in registries.yaml.",
-        )
+    if isinstance(at, NodeResult):
+        return at
     pid = endpoint.peer(at.path)
     process = processes.get(pid, "containerd") if pid else None
     if process is None:
@@ -37,24 +45,30 @@ def detect(*, host: HostRoot, processes: Processes, runtime: Runtime) -> Found |
             f"The process behind {at.node_path} is no containerd of the node itself; it is looked "
             "for again."
         )
-    return _configured(at, process, host=host, runtime=runtime)
+    return at, process
 
 
-def _configured(
-    at: endpoint.Endpoint, process: Process, *, host: HostRoot, runtime: Runtime
-) -> Found | NodeResult:
+def config_file(process: Process) -> str | None:
+    """The file that the running daemon was given by flag."""
     flags = process.flags.get("config", process.flags.get("c", ()))
-    file = flags[0] if flags else containerdconfig.DEFAULT_FILE
+    return flags[-1] if flags else None
+
+
+def configured(
+    at: endpoint.Endpoint, process: Process, file: str, *, host: HostRoot, runtime: Runtime
+) -> Found | NodeResult:
+    """By what the daemon says of itself (1.x), else by its files."""
     registry = containerdconfig.from_status(runtime.ask("status", at.path).get("ok") or {})
-    if registry is None:
-        try:
+    try:
+        if registry is None:
             registry = containerdconfig.from_files(host, file, at.version)
-        except ValueError as error:
-            return NodeResult(
-                NodeReason.FOREIGN_CONFIG_INVALID,
-                f"containerd's configuration cannot be read: {error}. Mend it.",
-            )
-    match containerdconfig.directory(registry, version=at.version, file=file):
+        table = containerdconfig.table_of(host, file, at.version)
+    except ValueError as error:
+        return NodeResult(
+            NodeReason.FOREIGN_CONFIG_INVALID,
+            f"containerd's configuration cannot be read: {error}. Mend it.",
+        )
+    match containerdconfig.directory(registry, version=at.version, file=file, table=table):
         case containerdconfig.Directory(path, hint):
             return Found(process.identity, at.path, hint, directory=path)
         case NodeResult() as missing:

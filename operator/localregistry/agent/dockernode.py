@@ -9,6 +9,7 @@ from localregistry.agent import dockerapi, endpoint
 from localregistry.agent.helper import Runtime
 from localregistry.agent.paths import HostRoot
 from localregistry.agent.procs import Process, Processes
+from localregistry.agent.versions import release
 from localregistry.agent.writer import Detected
 from localregistry.trust import NodeReason, NodeResult
 
@@ -18,11 +19,15 @@ DEFAULT_SOCKET = "/var/run/docker.sock"
 
 @dataclass(frozen=True, kw_only=True)
 class Found(Detected):
-    """The running daemon; `api` serves, `config_path` is the node's path of its daemon.json."""
+    """The running daemon; `api` serves, `config_path` is the node's path of its daemon.json.
+
+    `reads_hosts_toml`: its image store looks for hosts.toml at each pull.
+    """
 
     process: Process
     api: Path
     config_path: str
+    reads_hosts_toml: bool
 
 
 def detect(*, host: HostRoot, processes: Processes, runtime: Runtime) -> Found | NodeResult:
@@ -39,13 +44,19 @@ def detect(*, host: HostRoot, processes: Processes, runtime: Runtime) -> Found |
     api = host.resolve(_socket(process))
     if not dockerapi.ping(api):
         return _waiting(f"dockerd (PID {process.pid}) does not serve its API yet.")
+    try:
+        info = dockerapi.info(api)
+    except dockerapi.NoAnswer as error:
+        return _waiting(f"dockerd (PID {process.pid}) does not answer: {error}.")
     at = endpoint.find("docker", host=host, processes=processes, runtime=runtime)
     return Found(
         identity=process.identity,
-        cri=at.path if at else None,
+        cri=at.path if isinstance(at, endpoint.Endpoint) else None,
         process=process,
         api=api,
         config_path=config,
+        # Up to 27 the containerd store goes by insecure-registries, like the graphdriver store.
+        reads_hosts_toml=info.containerd_store and release(info.version) >= (28, 0, 0),
     )
 
 
@@ -64,7 +75,9 @@ def _daemon(host: HostRoot, processes: Processes) -> Process | NodeResult:
         case _:
             return NodeResult(
                 NodeReason.UNSUPPORTED,
-                f"{len(found)} dockerd run on this node, and none owns {DEFAULT_SOCKET}.",
+                f"{len(found)} dockerd run on this node (PIDs "
+                f"{', '.join(str(process.pid) for process in found)}), and none of them owns "
+                f"{DEFAULT_SOCKET}: which one the kubelet uses cannot be told.",
             )
 
 

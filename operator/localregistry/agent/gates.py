@@ -38,17 +38,6 @@ class Facts:
         return daemonjson.parse(self.content) if self.content is not None else {}
 
 
-def image_store(facts: Facts) -> NodeResult | None:
-    """The containerd image store has a way of its own (hosts.toml), which is not written yet."""
-    if not facts.containerd_store:
-        return None
-    return NodeResult(
-        NodeReason.UNSUPPORTED,
-        f"Docker {facts.version} uses the containerd image store, which this version of the agent "
-        'does not configure; set "features": {"containerd-snapshotter": false} or use containerd.',
-    )
-
-
 def file_is_valid(facts: Facts) -> NodeResult | None:
     """A file that dockerd would refuse is not ours to touch: a reload fails, a start fails."""
     if facts.content is None:
@@ -135,7 +124,6 @@ def no_reload_bug(facts: Facts) -> NodeResult | None:
 
 # In this order: later gates read the file as valid.
 GATES: tuple[Callable[[Facts], NodeResult | None], ...] = (
-    image_store,
     file_is_valid,
     no_authorization_plugin,
     mirrors_have_a_scheme,

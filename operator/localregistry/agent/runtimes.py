@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from localregistry.agent.guest import Guest
 from localregistry.agent.helper import Runtime
+from localregistry.agent.journal import Journal
 from localregistry.agent.procs import Processes
 from localregistry.agent.writer import Detected, Plan, Writer
 from localregistry.trust import NodeReason, NodeResult, TrustedRegistry
-
-_SENTENCES = {
-    "cri-o": "CRI-O is not configured by this version of the agent; name the registry in a file "
-    "below /etc/containers/registries.conf.d of this node.",
-    "k3s": "k3s and RKE2 are not configured by this version of the agent; name the registry in "
-    "registries.yaml of this node.",
-}
 
 
 @dataclass(frozen=True)
@@ -45,9 +39,11 @@ def kind(runtime: str) -> str:
     return "k3s" if "k3s" in version or "rke2" in version else name
 
 
-def kinds_of(paths: Iterable[str]) -> set[str]:
+def kinds_of(journal: Journal) -> set[str]:
     """Whose files a journal names: another writer's are there after a node's runtime changed."""
-    return {"containerd" if path.endswith("/hosts.toml") else "docker" for path in paths}
+    records = [journal.get(path) for path in journal.paths()]
+    # Entries in somebody else's file are docker's: no other writer makes such.
+    return {record.writer or "docker" for record in records if record is not None}
 
 
 def writer(
@@ -61,13 +57,24 @@ def writer(
     """The writer for `nodeInfo.containerRuntimeVersion`. A node holds the code of one in memory."""
     match kind(runtime):
         case "docker":
-            from localregistry.agent.docker import Docker
+            from localregistry.agent.dockerways import AnyDocker
 
-            return Docker(guest, processes, calls, clock)
+            return AnyDocker(guest, processes, calls, clock)
         case "containerd":
             from localregistry.agent.containerd import Containerd
 
             return Containerd(guest, processes, calls)
-        case other:
-            unknown = f"The runtime {runtime or 'of this node'!r} is not known to this agent."
-            return Unsupported(_SENTENCES.get(other, unknown))
+        case "k3s":
+            from localregistry.agent.k3s import K3s
+
+            return K3s(guest, processes, calls)
+        case "cri-o":
+            from localregistry.agent.crio import Crio
+
+            return Crio(guest, processes, calls)
+        case _:
+            known = "docker, containerd, CRI-O, k3s and RKE2"
+            return Unsupported(
+                f"The runtime {runtime or 'of this node'!r} is not known to this agent, which "
+                f"configures {known}."
+            )

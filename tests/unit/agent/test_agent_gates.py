@@ -21,7 +21,6 @@ INVALID, BLOCKED = NodeReason.FOREIGN_CONFIG_INVALID, NodeReason.RELOAD_BLOCKED
 MIRROR = '{"registry-mirrors": ["http://m.example"]}'
 
 CLOSED = {
-    "the containerd image store": (_facts(store=True), NodeReason.UNSUPPORTED, "image store"),
     "an empty file": (_facts(""), INVALID, "empty"),
     "broken JSON, with its place": (_facts('{\n"a" 1}'), INVALID, "line 2 column 5"),
     "a byte order mark before 23.0": (
@@ -69,6 +68,7 @@ def test_a_gate_is_closed_to(facts: gates.Facts, reason: NodeReason, words: str)
 
 
 OPEN = {
+    "either image store": _facts(None, store=True),
     "no file and no flag": _facts(None),
     "a file of many keys": _facts(
         '{"exec-opts": ["a"], "runtimes": {"x": {}}, "dns": ["1.1.1.1"]}'

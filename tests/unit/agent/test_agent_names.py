@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from localregistry.agent import hoststoml, names
+from localregistry.agent import header, hoststoml, names
 
 GOOD = ["registry.example.internal", "a", "a.b:1", "x-1.example:65535", "10.0.0.1:5000"]
 BAD = [
@@ -66,8 +66,8 @@ def test_hosts_toml_is_what_containerd_reads() -> None:
         '[host."http://10.96.0.7:5000"]\n'
         '  capabilities = ["pull", "resolve"]\n'
     )
-    assert hoststoml.is_ours(content)
-    assert hoststoml.uid_of(content) == "u-1"
+    assert header.is_ours(content)
+    assert header.uid_of(content) == "u-1"
 
 
 def test_no_owner_and_no_endpoint_breaks_out_of_hosts_toml() -> None:
@@ -86,4 +86,4 @@ def test_no_owner_and_no_endpoint_breaks_out_of_hosts_toml() -> None:
     ],
 )
 def test_another_hosts_toml_is_not_ours(content: bytes) -> None:
-    assert not hoststoml.is_ours(content)
+    assert not header.is_ours(content)

@@ -1,0 +1,87 @@
+"""A registry directory of containerd's form: one hosts.toml per name, read again at each pull."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from localregistry.agent import header, hoststoml, names
+from localregistry.agent.guest import Guest
+from localregistry.agent.ownfiles import FilesPlan, OwnFiles
+from localregistry.trust import NodeReason, NodeResult, TrustedRegistry
+
+_FOREIGN = (
+    "{path} was written by somebody else and is left alone: remove it, or take the name out of the "
+    "LocalRegistry."
+)
+
+
+def _nobody(name: str) -> NodeResult | None:
+    return None
+
+
+@dataclass(frozen=True)
+class HostsDirectory:
+    """What several writers share. `claimed` gives why a name is left to somebody else."""
+
+    own: OwnFiles
+    claimed: Callable[[str], NodeResult | None] = _nobody
+
+    @property
+    def guest(self) -> Guest:
+        return self.own.guest
+
+    def plan(self, wanted: Sequence[TrustedRegistry], directory: str | NodeResult) -> FilesPlan:
+        """Below `directory`; where there is none, what is no longer wanted goes all the same."""
+        refused: dict[str, NodeResult] = {}
+        contents: dict[str, bytes] = {}
+        entries: dict[str, str] = {}
+        for registry in wanted:
+            if isinstance(directory, NodeResult):
+                refused[registry.uid] = directory
+                continue
+            conflicts = (self._conflict(registry, name, directory) for name in registry.names)
+            problem = next((conflict for conflict in conflicts if conflict is not None), None)
+            if problem is not None:
+                refused[registry.uid] = problem
+                continue
+            content = hoststoml.render(
+                owner=registry.owner, uid=registry.uid, endpoint=registry.endpoint
+            )
+            paths = [file(directory, name) for name in registry.names]
+            contents |= dict.fromkeys(paths, content)
+            entries[registry.uid] = "\n".join([*paths, content.decode()])
+        seen = self._marked(directory) if isinstance(directory, str) else ()
+        return self.own.plan(contents, seen=seen, refused=refused, entries=entries)
+
+    def _conflict(self, registry: TrustedRegistry, name: str, directory: str) -> NodeResult | None:
+        """Why `name` cannot be written below `directory`, or None."""
+        if (words := names.check(name, registry.address, registry.port)) is not None:
+            return NodeResult(NodeReason.UNSUPPORTED, words)
+        if (claim := self.claimed(name)) is not None:
+            return claim
+        host = self.guest.host
+        path = f"{directory}/{name}"
+        if host.resolve(path).parent != host.resolve(directory):
+            words = f"{path} is a link to elsewhere and is left alone; remove it."
+            return NodeResult(NodeReason.CONTENDED, words)
+        current = self.guest.read(file(directory, name))
+        if current is not None and not header.is_ours(current):
+            words = _FOREIGN.format(path=file(directory, name))
+            return NodeResult(NodeReason.CONTENDED, words)
+        # One directory only is read, and this spelling first.
+        shadow = f"{directory}/{name.replace(':', '_')}_"
+        if ":" in name and host.resolve(shadow).is_dir():
+            words = f"{shadow} hides what would be written for {name}; remove it."
+            return NodeResult(NodeReason.CONTENDED, words)
+        return None
+
+    def _marked(self, directory: str) -> Iterable[str]:
+        for name in self.guest.children(directory):
+            content = self.guest.read(file(directory, name))
+            if content is not None and header.is_ours(content):
+                yield file(directory, name)
+
+
+def file(directory: str, name: str) -> str:
+    return f"{directory}/{name}/{hoststoml.FILE_NAME}"
