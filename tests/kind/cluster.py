@@ -9,6 +9,7 @@ from kind import (
     addons,
     build,
     engine,
+    gotools,
     kindconfig,
     load,
     locks,
@@ -34,7 +35,7 @@ def up(settings: Settings) -> None:
     settings.cache.mkdir(parents=True, exist_ok=True)
     with locks.locked(settings.cache / "up.lock"):
         engine.ensure(settings)
-        build.ensure(settings, _TOOLS if settings.stock_image else ())
+        build.ensure(settings, _TOOLS if settings.stock_image else gotools.CLUSTER)
         if healthy(settings):
             progress.Progress(1).cached(f"cluster {settings.cluster}: running and healthy")
             _tell_if_outdated(settings)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from kind.settings import HERE, KUBERNETES
 
+CONTAINERD = "2.4.2"
+# A module of 29's line carries no release number of its own; this one is what the agent reads.
+DOCKERD = "29.8.0"
 _MAJOR, _MINOR = KUBERNETES.lstrip("v").split(".")[:2]
 
 
@@ -48,8 +51,16 @@ def _kubernetes(name: str, seconds: int) -> Tool:
     return Tool(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", seconds, _kubernetes_flags())
 
 
-# In the order of need: the API server's tests can start once the first three are there.
-_ALL = (
+def _containerd(name: str, seconds: int) -> Tool:
+    version = "github.com/containerd/containerd/v2/version"
+    flags = (f"-X {version}.Version={CONTAINERD}",)
+    package = f"github.com/containerd/containerd/v2/cmd/{name}"
+    return Tool(name, "containerd", package, seconds, flags)
+
+
+# What a cluster needs, in the order of need: the API server's tests can start once the first three
+# are there.
+_CLUSTER = (
     Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", 65),
     _kubernetes("kube-apiserver", 280),
     _kubernetes("kubectl", 24),
@@ -91,4 +102,18 @@ _ALL = (
     Tool("nginx-ingress-controller", "ingress-nginx", "k8s.io/ingress-nginx/cmd/nginx", 75),
 )
 
-TOOLS: dict[str, Tool] = {tool.name: tool for tool in _ALL}
+# Runtimes newer than any Debian suite has: only the agent's tests run them.
+_RUNTIMES = (
+    _containerd("containerd", 40),
+    _containerd("containerd-shim-runc-v2", 5),
+    Tool(
+        "dockerd",
+        "moby",
+        "github.com/moby/moby/v2/cmd/dockerd",
+        180,
+        (f"-X github.com/moby/moby/v2/dockerversion.Version={DOCKERD}",),
+    ),
+)
+
+CLUSTER: tuple[str, ...] = tuple(tool.name for tool in _CLUSTER)
+TOOLS: dict[str, Tool] = {tool.name: tool for tool in (*_CLUSTER, *_RUNTIMES)}
