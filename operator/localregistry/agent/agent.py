@@ -189,14 +189,8 @@ class Agent:
             self._pass = _Pass(dict.fromkeys(everyone, error.result()))
             self._verifier.want({})
             return
-        identity = found.identity if isinstance(found, Detected) else ""
-        wanted = {registry.uid: registry for registry in goal.registries}
         results = {**plan.refused, **failed}
-        keys = {
-            uid: proof_key(wanted[uid], identity, entry)
-            for uid, entry in plan.entries.items()
-            if uid not in results
-        }
+        keys = {u: key for u, key in _keys(goal, plan, found).items() if u not in results}
         self._pass = _Pass(results, keys)
         kept = {uid: key for uid, key in self._proofs.items() if keys.get(uid) == key}
         self._unsaved |= kept != self._proofs
@@ -224,8 +218,9 @@ class Agent:
         if plan.reload and not self._withdraws(goal) and (seconds := self._pace.wait()) > 0:
             self._due = min(self._due, self._clock() + seconds)
             words = f"{plan.daemon} is told in {seconds:.0f} s, of all changes until then at once."
-            waiting = NodeResult(NodeReason.PENDING, words)
-            return plan, {**dict.fromkeys(plan.entries.keys() - self._proofs, waiting), **contended}
+            keys = _keys(goal, plan, found)
+            waiting = [uid for uid, key in keys.items() if self._proofs.get(uid) != key]
+            return plan, dict.fromkeys(waiting, NodeResult(NodeReason.PENDING, words)) | contended
         with self._state.held():
             plan = writer.plan(goal.registries, found).without(held)
             for change in plan.changes:
@@ -332,6 +327,13 @@ class Agent:
             return None
         registry = next((r for r in goal.registries if r.uid == uid), None)
         return self._writer[1].verify(self._calls, found, registry) if registry else None
+
+
+def _keys(goal: Goal, plan: Plan, found: Detected | NodeResult) -> dict[str, str]:
+    """UID → what its proof will be proof of, for all that the plan serves."""
+    identity = found.identity if isinstance(found, Detected) else ""
+    wanted = {registry.uid: registry for registry in goal.registries}
+    return {uid: proof_key(wanted[uid], identity, text) for uid, text in plan.entries.items()}
 
 
 def proof_key(registry: TrustedRegistry, identity: str, entry: str) -> str:

@@ -92,8 +92,9 @@ def build(options: argparse.Namespace) -> Agent:
     processes = Processes(Path(options.proc_root))
     calls = Helper()
     return Agent(
-        inputs=Inputs(Path(options.trust_file), Path(options.task_file)),
+        inputs=Inputs(Path(options.trust_file), Path(options.task_file), state.goal()),
         state=state,
+        guest=guest,
         make_writer=lambda runtime: runtimes.writer(
             runtime, guest=guest, processes=processes, calls=calls, clock=time.monotonic
         ),

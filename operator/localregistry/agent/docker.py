@@ -48,6 +48,12 @@ class DockerPlan(Plan):
     def idle(self) -> bool:
         return not (self.changes or self.reload or self.hosts or self.unsettled)
 
+    def without(self, paths: Collection[str]) -> DockerPlan:
+        # Trust without the hosts line sends pulls elsewhere, a line without trust makes them fail.
+        if not any(change.path in paths for change in self.changes):
+            return self
+        return DockerPlan(refused=self.refused, entries=self.entries)
+
 
 class Docker(Writer[Found, DockerPlan]):
     """The writer for Docker's graphdriver store."""

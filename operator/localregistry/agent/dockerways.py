@@ -9,8 +9,8 @@ pass; the new way is there before the old one goes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from localregistry.agent import dockernode, hostsblock
@@ -41,6 +41,16 @@ class WaysPlan(Plan):
     @property
     def idle(self) -> bool:
         return self.files.idle and (self.edits is None or self.edits.idle)
+
+    def without(self, paths: Collection[str]) -> WaysPlan:
+        edits = self.edits.without(paths) if self.edits is not None else None
+        return replace(
+            self,
+            changes=tuple(change for change in self.changes if change.path not in paths),
+            reload=edits is not None and edits.reload,
+            files=self.files.without(paths),
+            edits=edits,
+        )
 
 
 class AnyDocker(Writer[Found, WaysPlan]):

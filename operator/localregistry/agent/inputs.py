@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localregistry.trust import MAX_DOCUMENT_BYTES, Damaged, Task, TrustDocument, TrustedRegistry
@@ -16,14 +17,31 @@ class Goal:
     runtime: str
     registries: tuple[TrustedRegistry, ...]
 
+    def to_json(self) -> bytes:
+        """As it is kept on the node, for a start at which the document is damaged."""
+        document = TrustDocument(self.registries).to_json()
+        body = {"revision": self.revision, "runtime": self.runtime, "document": document}
+        return json.dumps(body, indent=1).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Goal:
+        """Raises Damaged."""
+        try:
+            body = json.loads(text)
+            document = TrustDocument.from_json(body["document"])
+            return cls(str(body["revision"]), str(body["runtime"]), document.registries)
+        except (ValueError, TypeError, KeyError) as error:
+            raise Damaged(f"last goal: {error!r}") from error
+
 
 class Inputs:
     """The trust document and the task. They arrive in either order; where they do not fit together,
-    or one is damaged, the last goal that did stays."""
+    or one is damaged, the last goal that did stays: `last`, where this process had none yet."""
 
-    def __init__(self, trust_file: Path, task_file: Path) -> None:
+    def __init__(self, trust_file: Path, task_file: Path, last: Goal | None = None) -> None:
         self._trust_file = trust_file
         self._task_file = task_file
+        self._last = last
         self._signatures: tuple[object, object] | None = None
         self.goal: Goal | None = None
         self.complaint = ""
@@ -42,22 +60,35 @@ class Inputs:
         return True
 
     def _read(self) -> Goal | None:
+        self.complaint = ""
         try:
             raw_task = _content(self._task_file)
             if not raw_task.strip():
-                self.complaint = ""
                 return None
             task = Task.from_json(raw_task)
-            document = TrustDocument.from_json(_content(self._trust_file))
         except (Damaged, OSError) as error:
             self.complaint = f"nothing is changed: {error}"
             return None
-        self.complaint = ""
+        try:
+            document = TrustDocument.from_json(_content(self._trust_file))
+        except (Damaged, OSError) as error:
+            self.complaint = f"nothing is changed: {error}"
+            return self._last_good(task)
         if document.revision != task.revision:
-            return None  # the other one is on its way
-        excluded = set(task.excluded)
-        wanted = tuple(r for r in document.registries if r.uid not in excluded)
-        return Goal(document.revision, task.runtime, wanted)
+            return self._last_good(task)  # the other one is on its way
+        return Goal(document.revision, task.runtime, _wanted(document.registries, task))
+
+    def _last_good(self, task: Task) -> Goal | None:
+        """What an earlier process of the agent had reached, with this task's exceptions."""
+        if self.goal is not None or self._last is None:
+            return None
+        registries = _wanted(self._last.registries, task)
+        return replace(self._last, runtime=task.runtime, registries=registries)
+
+
+def _wanted(registries: tuple[TrustedRegistry, ...], task: Task) -> tuple[TrustedRegistry, ...]:
+    excluded = set(task.excluded)
+    return tuple(registry for registry in registries if registry.uid not in excluded)
 
 
 def _signature(path: Path) -> object:

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from localregistry.agent import files
+from localregistry.agent.inputs import Goal
 from localregistry.agent.journal import Journal
+from localregistry.trust import Damaged
 
 
 class Busy(Exception):
@@ -18,7 +20,7 @@ class Busy(Exception):
 
 
 class State:
-    """`/var/lib/localregistry` of the node: journal, proofs, lock."""
+    """`/var/lib/localregistry` of the node: journal, proofs, last goal, lock."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -57,6 +59,21 @@ class State:
         if not proofs:
             path.unlink(missing_ok=True)
         elif current != content:
+            files.replace(path, expected=current, content=content, mode=0o600)
+
+    def goal(self) -> Goal | None:
+        """The last goal that an agent acted on here; None where it is lost or damaged."""
+        try:
+            content = files.read(self._directory / "goal.json")
+            return Goal.from_json(content) if content else None
+        except (Damaged, files.Refused):
+            return None
+
+    def save_goal(self, goal: Goal) -> None:
+        """Only while held. Raises files.Refused, files.Outrun."""
+        path = self._directory / "goal.json"
+        current, content = files.read(path), goal.to_json()
+        if current != content:
             files.replace(path, expected=current, content=content, mode=0o600)
 
     def _vanish(self) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 from localregistry.agent.helper import Running, Runtime
 from localregistry.trust import NodeResult, TrustedRegistry
@@ -53,6 +53,10 @@ class Plan:
     def idle(self) -> bool:
         """Whether nothing would be written or signalled."""
         return not self.changes and not self.reload
+
+    def without(self, paths: Collection[str]) -> Self:
+        """The plan that leaves these files alone; where its parts hang together, an idle one."""
+        return replace(self, changes=tuple(c for c in self.changes if c.path not in paths))
 
 
 Found = TypeVar("Found", bound=Detected)

@@ -45,8 +45,9 @@ class Lab:
         guest = Guest(HostRoot(self.node.root), state.journal)
         processes = self.node.processes
         self.agent = Agent(
-            inputs=Inputs(self.directory / "trust.json", self.directory / "task"),
+            inputs=Inputs(self.directory / "trust.json", self.directory / "task", state.goal()),
             state=state,
+            guest=guest,
             make_writer=lambda runtime: runtimes.writer(
                 runtime, guest=guest, processes=processes, calls=self.calls, clock=self.clock
             ),
