@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from typing import Self
 
 from localregistry.agent import files, header
 from localregistry.agent.guest import Guest
@@ -16,15 +17,21 @@ from localregistry.trust import NodeResult
 @dataclass(frozen=True)
 class FilesPlan(Plan):
     """`uids` tells whom each changed file serves; `forgotten` are files in the journal that are no
-    longer ours; `untidy`: directories that we made are needed no longer."""
+    longer ours; `untidy`: directories that we made are needed no longer; `untold`: the runtime was
+    not told of an earlier change."""
 
     uids: Mapping[str, str] = field(default_factory=dict)
     forgotten: tuple[str, ...] = ()
     untidy: bool = False
+    untold: bool = False
 
     @property
     def idle(self) -> bool:
         return not (self.changes or self.forgotten or self.untidy or self.reload)
+
+    def without(self, paths: Collection[str]) -> Self:
+        changes = tuple(change for change in self.changes if change.path not in paths)
+        return replace(self, changes=changes, reload=self.reload and bool(changes or self.untold))
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class OwnFiles:
             refused,
             entries,
             reload=self.told and bool(changes or self.pending()),
+            untold=self.told and bool(self.pending()),
             uids=uids,
             forgotten=tuple(forgotten),
             untidy=self.guest.untidy,

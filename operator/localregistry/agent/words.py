@@ -39,6 +39,12 @@ _TABLE: tuple[tuple[tuple[str, ...], str, bool], ...] = (
         False,
     ),
     (
+        ("rewriting reference: invalid reference format",),
+        "CRI-O before 1.29 sends no pulls to an IPv6 address: give the registry an IPv4 Service, "
+        "or upgrade.",
+        False,
+    ),
+    (
         ("connection refused",),
         "Nothing answers at the Service: look whether the registry's pod is ready.",
         False,

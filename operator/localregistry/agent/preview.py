@@ -1,0 +1,82 @@
+"""What a plan would do to a node, in lines for its administrator. Pure.
+
+Only lines of our own are shown, never another line of the file that they stand in: daemon.json may
+hold the passwords of proxies, a hosts.toml credentials.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from localregistry.agent import header, hostsfile
+from localregistry.agent.writer import Plan
+
+HOSTS = "/etc/hosts"
+
+# All that a file of ours is rendered to; whatever else is found in one was added by somebody else.
+_RENDERED = re.compile(
+    "|".join(
+        (
+            r"# Managed by localregistry for .*",
+            r'(server|prefix|location) = "[^"]*"',
+            r'\[host\."http://[^"]*"\]',
+            r'\s*capabilities = \["pull", "resolve"\]',
+            r"\[\[registry\]\]",
+            r"insecure = true",
+        )
+    )
+)
+
+_LIST = "insecure-registries"
+
+
+def preview(plan: Plan) -> list[str]:
+    """In the order of the plan, as unified diffs do: `--- path`, then `- ` and `+ ` lines; last
+    `! SIGHUP daemon` where it would be signalled. Empty where nothing would be done."""
+    lines: list[str] = []
+    for path, (before, after) in _net(plan).items():
+        gone, come = (
+            _ours(path, content, other) for content, other in ((before, after), (after, before))
+        )
+        kept = set(gone) & set(come)
+        changed = [f"- {line}" for line in gone if line not in kept]
+        changed += [f"+ {line}" for line in come if line not in kept]
+        if changed:
+            lines += [f"--- {path}", *changed]
+    if plan.reload:
+        lines.append(f"! SIGHUP {plan.daemon}")
+    return lines
+
+
+def _net(plan: Plan) -> dict[str, tuple[bytes | None, bytes | None]]:
+    """Several steps in one file as one."""
+    result: dict[str, tuple[bytes | None, bytes | None]] = {}
+    for change in plan.changes:
+        before, _ = result.get(change.path, (change.before, None))
+        result[change.path] = (before, change.after)
+    return result
+
+
+def _ours(path: str, content: bytes | None, other: bytes | None) -> list[str]:
+    """The lines of ours in `content`; `other` is what it becomes or was."""
+    if content is None:
+        return []
+    if path == HOSTS:
+        rest = set(hostsfile.without_block(content).splitlines())
+        block = [line for line in content.splitlines() if line not in rest]
+        return [line.decode(errors="replace") for line in block]
+    if header.is_ours(content):
+        lines = content.decode(errors="replace").splitlines()
+        return [line for line in lines if line and _RENDERED.fullmatch(line)]
+    # Somebody else's JSON: entries of the one list that is ever edited, and only those that differ.
+    differing = [entry for entry in _entries(content) if entry not in _entries(other)]
+    return [f'"{_LIST}": {json.dumps(entry)}' for entry in differing]
+
+
+def _entries(content: bytes | None) -> list[str]:
+    try:
+        value = json.loads((content or b"{}").removeprefix(b"\xef\xbb\xbf"))
+        return [str(entry) for entry in value.get(_LIST) or ()]
+    except (ValueError, AttributeError, TypeError):
+        return []
