@@ -215,7 +215,7 @@ class Agent:
                 return plan, contended
         else:
             contended = {}
-        if plan.reload and not self._withdraws(goal) and (seconds := self._pace.wait()) > 0:
+        if plan.reload and not self._withdraws(goal, plan) and (seconds := self._pace.wait()) > 0:
             self._due = min(self._due, self._clock() + seconds)
             words = f"{plan.daemon} is told in {seconds:.0f} s, of all changes until then at once."
             keys = _keys(goal, plan, found)
@@ -233,13 +233,17 @@ class Agent:
         self._watch.happened()  # that was this very pass
         return plan, {**contended, **failed}
 
-    def _withdraws(self, goal: Goal) -> bool:
+    def _withdraws(self, goal: Goal, plan: Plan) -> bool:
         """Whether something on the node is wanted no longer: taking trust away never waits."""
         wanted = {name for registry in goal.registries for name in registry.names}
         wanted |= {names.host_of(name) for name in wanted}
         journal = self._state.journal
-        records = (journal.get(path) for path in journal.paths())
-        return any(record.entries.keys() - wanted for record in records if record)
+        records = [record for path in journal.paths() if (record := journal.get(path))]
+        return (
+            bool(self._remembered() - {registry.uid for registry in goal.registries})
+            or any(change.after is None for change in plan.changes)
+            or any(record.entries.keys() - wanted for record in records if not record.writer)
+        )
 
     def _served_by(self, path: str) -> set[str]:
         record = self._state.journal.get(path)

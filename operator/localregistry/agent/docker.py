@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from localregistry.agent import daemonjson, dockerapi, dockernode, gates, hostsblock
+from localregistry.agent import (
+    daemonjson,
+    dockerapi,
+    dockernode,
+    dockerwords,
+    gates,
+    hostsblock,
+)
 from localregistry.agent.dockernode import Found
 from localregistry.agent.dockerreload import Refusals, Reload
 from localregistry.agent.guest import Guest, Unknown
@@ -30,7 +37,9 @@ class DockerPlan(Plan):
     """`hosts` is the change of /etc/hosts. daemon.json goes `before` → `listing`, then a reload
     where needed, then `final`: where we made the key the running daemon forgets a name only by a
     list without it, and only then may the key go. `ours` and `stale` map names to UIDs; `needed` is
-    what the running daemon must trust; `unsettled`: the journal does not say just that yet.
+    what the running daemon must trust, `kept` what it trusted before and must go on to; an entry
+    that the administrator took out of the file since the daemon's start is not of these: any reload
+    applies his edits. `unsettled`: the journal does not say just that yet.
     """
 
     hosts: hostsblock.Block | None = None
@@ -42,6 +51,8 @@ class DockerPlan(Plan):
     ours: Mapping[str, str] = field(default_factory=dict)
     stale: Mapping[str, str] = field(default_factory=dict)
     needed: Collection[str] = ()
+    kept: Collection[str] = ()
+    version: str = ""
     unsettled: bool = False
 
     @property
@@ -138,6 +149,8 @@ class Docker(Writer[Found, DockerPlan]):
         if reload and (known := self._refusals.known(found.identity, listing)) is not None:
             everyone = dict.fromkeys([*(r.uid for r in serving), *stale.values()], known)
             return DockerPlan(refused={**refused, **everyone})
+        if reload and (closed := gates.check_reload(facts)) is not None:
+            return self._unsignalled(wanted, found, facts, info, closed)
         hosts = hostsblock.plan(self.guest, serving)
         steps = [Change(found.config_path, before, listing)] if before != listing else []
         steps += [Change(found.config_path, listing, final)] if listing != final else []
@@ -157,8 +170,26 @@ class Docker(Writer[Found, DockerPlan]):
             ours=ours,
             stale=stale,
             needed=needed,
+            kept=_kept(info.insecure, listing) - stale.keys(),
+            version=info.version,
             unsettled=dict(record.entries) != ours or self.guest.untidy,
         )
+
+    def _unsignalled(
+        self,
+        wanted: Sequence[TrustedRegistry],
+        found: Found,
+        facts: gates.Facts,
+        info: dockerapi.Info,
+        closed: NodeResult,
+    ) -> DockerPlan:
+        """Serves what the running daemon trusts already, since the administrator listed it."""
+        trusted = [registry for registry in wanted if set(registry.names) <= info.insecure]
+        if not trusted or len(trusted) == len(wanted):
+            return self._refuse_all(wanted, closed)
+        plan = self._plan(trusted, found, facts, info)
+        others = {registry.uid for registry in wanted} - {registry.uid for registry in trusted}
+        return replace(plan, refused={**dict.fromkeys(others, closed), **plan.refused})
 
     def apply(self, plan: DockerPlan, found: Found | NodeResult) -> Mapping[str, NodeResult]:
         if isinstance(found, NodeResult):
@@ -166,6 +197,11 @@ class Docker(Writer[Found, DockerPlan]):
         self._info = None
         journal = self.guest.journal
         old = journal.get(plan.path)
+        if plan.reload and plan.before is not None:
+            # The signal applies the whole file, edits that its administrator left pending too.
+            words = dockerwords.ask(self.guest.host, found.process, plan.version)
+            if words:
+                return self._refused_by_daemon(plan, found, words)
         # dockerd remembers a lookup for 5 s: the line is there before anybody asks for the name,
         # and goes when nobody is told to trust it any longer.
         if plan.hosts and plan.hosts.grows:
@@ -176,11 +212,11 @@ class Docker(Writer[Found, DockerPlan]):
             self.guest.make_directories(plan.path)
             self.guest.put(Change(plan.path, plan.before, plan.listing))
         if plan.reload:
-            words = Reload(self.guest.host, self.processes, self._clock).run(
-                found, present=plan.needed, absent=plan.stale.keys()
+            refusal = self._reload().run(
+                found, present=plan.needed, absent=plan.stale.keys(), kept=plan.kept
             )
-            if words is not None:
-                return self._roll_back(plan, found, old, words)
+            if refusal is not None:
+                return self._roll_back(plan, found, old, refusal)
         if plan.hosts and not plan.hosts.grows:
             hostsblock.apply(self.guest, plan.hosts)
         if plan.listing != plan.final:
@@ -188,12 +224,35 @@ class Docker(Writer[Found, DockerPlan]):
         self._settle(plan)
         return {}
 
+    def _refused_by_daemon(
+        self, plan: DockerPlan, found: Found, words: str
+    ) -> Mapping[str, NodeResult]:
+        """Nothing was written: the file as it is would not be taken, nor start the daemon."""
+        result = NodeResult(
+            NodeReason.FOREIGN_CONFIG_INVALID,
+            f"{plan.path} is left alone: dockerd --validate says: {words}. Mend it.",
+        )
+        self._refusals.remember(found.identity, plan.listing, result)
+        return dict.fromkeys([*plan.entries, *plan.stale.values()], result)
+
     def _roll_back(
         self, plan: DockerPlan, found: Found, old: Record | None, words: str
     ) -> Mapping[str, NodeResult]:
         """The bytes from before, and one more signal, so that file and daemon agree again."""
+        back = plan.before
         if plan.before != plan.listing:
-            self.guest.put(Change(plan.path, plan.listing, plan.before))
+            if daemonjson.listed(plan.before) is None and plan.ours:
+                # Without the key a daemon that took the names would keep them: a list lets go.
+                back = daemonjson.add(plan.before, [n for n in plan.ours if n in plan.kept])
+            self.guest.put(Change(plan.path, plan.listing, back))
+        left = self._reload().run(
+            found,
+            present=(),
+            absent=plan.ours.keys() - plan.kept,
+            kept=plan.kept,
+        )
+        if back != plan.before:
+            self.guest.put(Change(plan.path, back, plan.before))
         if plan.hosts and plan.hosts.grows:
             hostsblock.apply(self.guest, plan.hosts.undone())
         if old is None:
@@ -201,13 +260,16 @@ class Docker(Writer[Found, DockerPlan]):
             self.guest.clear_directories()
         else:
             self.guest.journal.put(plan.path, old)
-        self.processes.signal_hup(found.process)
+        after = "" if left is None else f" After that: {left}"
         result = NodeResult(
             NodeReason.ROLLED_BACK,
-            f"dockerd did not take the change of {plan.path}, which was undone. {words}",
+            f"dockerd did not take the change of {plan.path}, which was undone. {words}{after}",
         )
         self._refusals.remember(found.identity, plan.listing, result)
         return dict.fromkeys([*plan.entries, *plan.stale.values()], result)
+
+    def _reload(self) -> Reload:
+        return Reload(self.guest.host, self.processes, self._clock)
 
     def _settle(self, plan: DockerPlan) -> None:
         journal = self.guest.journal
@@ -266,3 +328,10 @@ class Docker(Writer[Found, DockerPlan]):
 def _entry(registry: TrustedRegistry, *, by_flag: bool) -> str:
     how = "flag" if by_flag else "daemon.json"
     return "\n".join([how, registry.address, *registry.names])
+
+
+def _kept(insecure: Collection[str], listing: bytes | None) -> set[str]:
+    """What the running daemon trusts and the new file still says."""
+    listed = daemonjson.listed(listing) or ()
+    said = {*daemonjson.LOOPBACK, *(entry.rpartition("://")[2] for entry in listed)}
+    return said & set(insecure)

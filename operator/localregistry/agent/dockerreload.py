@@ -29,18 +29,27 @@ class Reload:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
-    def run(self, found: Found, *, present: Collection[str], absent: Collection[str]) -> str | None:
-        """None when the running daemon trusts all of `present` and none of `absent`; else in a
-        sentence what it says. A signal has no answer, and the log may say both: /info counts."""
+    def run(
+        self,
+        found: Found,
+        *,
+        present: Collection[str],
+        absent: Collection[str],
+        kept: Collection[str] = (),
+    ) -> str | None:
+        """None when the running daemon trusts all of `present` and `kept` and none of `absent`;
+        else in a sentence what it says. A signal has no answer, and the log may say both: /info
+        counts."""
         if not dockerapi.ping(found.api) or not self.processes.signal_hup(found.process):
             return "It was gone before the signal."
         deadline = self.clock() + CONFIRM_SECONDS
         pause, version = 0.01, ""
+        insecure: Collection[str] | None = None
         while True:
             try:
                 info = dockerapi.info(found.api)
-                version = info.version
-                if set(present) <= info.insecure and not set(absent) & info.insecure:
+                version, insecure = info.version, info.insecure
+                if {*present, *kept} <= info.insecure and not set(absent) & info.insecure:
                     return None
             except dockerapi.NoAnswer:
                 pass
@@ -51,7 +60,11 @@ class Reload:
         if not self.processes.alive(found.identity):
             return "It is no longer the same process."
         words = dockerwords.ask(self.host, found.process, version)
-        return words or "It gave no reason; look at its log."
+        if words:
+            return words
+        if insecure is not None and (lost := sorted(set(kept) - set(insecure))):
+            return f"It trusts {', '.join(lost)} no longer, which it did before."
+        return "It gave no reason; look at its log."
 
 
 class Refusals:

@@ -102,6 +102,31 @@ def no_authorization_plugin(facts: Facts) -> NodeResult | None:
     )
 
 
+# What a reload sets to what the file says, and dockerd's default where it says nothing.
+_RESET_BY_RELOAD = {
+    "max-concurrent-downloads": "3",
+    "max-concurrent-uploads": "5",
+    "max-download-attempts": "5",
+    "feature": "",
+    "nri-opts": "",
+}
+
+
+def no_flag_that_a_reload_resets(facts: Facts) -> NodeResult | None:
+    """A reload takes these from the file alone, so that the administrator's flag is lost until the
+    next start. dockerd takes either a flag or a key, so that moving it is the way out."""
+    for flag, default in _RESET_BY_RELOAD.items():
+        values = facts.flags.get(flag, ())
+        if values and values[-1] != default:
+            key = "features" if flag == "feature" else flag
+            return NodeResult(
+                NodeReason.RELOAD_BLOCKED,
+                f"dockerd is started with --{flag} {values[-1]}, which a reload would reset: move "
+                f'it into {facts.path} as "{key}", and restart docker when it suits.',
+            )
+    return None
+
+
 def no_reload_bug(facts: Facts) -> NodeResult | None:
     """23.0.0 to 23.0.6 and 24.0.0: with mirrors a reload drops all insecure registries.
     29.0 to 29.2: any reload damages `dns` and host-gateway addresses of new containers."""
@@ -122,23 +147,33 @@ def no_reload_bug(facts: Facts) -> NodeResult | None:
     )
 
 
-# In this order: later gates read the file as valid.
+# In this order: later gates read the file as valid. Closed, nothing is written.
 GATES: tuple[Callable[[Facts], NodeResult | None], ...] = (
     file_is_valid,
-    no_authorization_plugin,
     mirrors_have_a_scheme,
     own_entries_are_valid,
+)
+
+# Closed, nothing is signalled: what the running daemon trusts already can be served all the same.
+RELOAD_GATES: tuple[Callable[[Facts], NodeResult | None], ...] = (
+    no_authorization_plugin,
+    no_flag_that_a_reload_resets,
     no_reload_bug,
 )
 
 
 def check(facts: Facts) -> NodeResult | None:
-    """The first gate that does not open."""
+    """The first gate before a write that does not open."""
     for gate in GATES:
         if (result := gate(facts)) is not None:
             return result
     # With the flag of our own key the file is never written, so that a conflict of it is moot.
     return None if "insecure-registry" in facts.flags else no_option_twice(facts)
+
+
+def check_reload(facts: Facts) -> NodeResult | None:
+    """The first gate before a signal that does not open."""
+    return next((result for gate in RELOAD_GATES if (result := gate(facts)) is not None), None)
 
 
 def flag_conflict(

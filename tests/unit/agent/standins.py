@@ -92,6 +92,7 @@ class Dockerd:
         self.driver_status: list[list[str]] = [["Backing Filesystem", "extfs"]]
         self.serving = True
         self.refusing = False
+        self.losing: set[str] = set()  # names that any reload drops
         self.signals = 0
         self.insecure: set[str] = set()
         self.start(*flags)
@@ -118,6 +119,7 @@ class Dockerd:
         config = json.loads(path.read_bytes() or b"{}") if path.exists() else {}
         if "insecure-registries" in config:
             self.insecure = {"127.0.0.0/8", "::1/128", *config["insecure-registries"]}
+        self.insecure -= self.losing
 
     def _serve(self) -> None:
         while True:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from localregistry.agent import dockerwords
 from localregistry.agent.docker import Docker
 from localregistry.agent.guest import Guest
 from localregistry.agent.journal import Journal
@@ -348,3 +349,100 @@ def test_a_config_file_of_another_name_is_the_one_that_is_edited(tmp_path: Path)
         "/var/snap/docker/daemon.json",
     ]
     lab.close()
+
+
+def test_what_a_reload_takes_from_others_is_given_back(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, content='{"insecure-registries": ["his.example"]}')
+    lab.daemon.losing = {"his.example"}
+    result = lab.bring(registry())["u1"]
+    assert result.reason is NodeReason.ROLLED_BACK
+    assert "trusts his.example no longer" in result.message
+    assert lab.node.snapshot() == lab.before
+    assert lab.journal.empty
+    lab.close()
+
+
+def test_a_roll_back_lets_the_daemon_forget_what_it_took(lab: Lab) -> None:
+    lab.daemon.losing = {"127.0.0.0/8"}  # as 29.10 does where the list does not name it
+    result = lab.bring(registry())["u1"]
+    assert result.reason is NodeReason.ROLLED_BACK
+    assert "127.0.0.0/8" in result.message
+    assert "registry.example.internal" not in lab.daemon.insecure
+    assert lab.node.snapshot() == lab.before
+
+
+def test_a_roll_back_keeps_what_was_ours_before(lab: Lab) -> None:
+    lab.bring(registry())
+    lab.node.write(CONFIG, HIS)
+    lab.daemon.losing = {"new.example"}
+    result = lab.bring(registry(), registry("u2", "new.example"))
+    assert result["u2"].reason is NodeReason.ROLLED_BACK
+    assert "registry.example.internal" in lab.daemon.insecure
+    assert lab.node.read(CONFIG).decode() == HIS
+    lab.daemon.losing = set()
+    lab.clock.now += 60
+    assert lab.bring(registry(), registry("u2", "new.example")) == {}
+
+
+def test_an_edit_that_the_administrator_left_pending_is_his(lab: Lab) -> None:
+    lab.node.write(CONFIG, '{"insecure-registries": ["old.example", "kept.example"]}')
+    lab.daemon.start(at=2000)
+    lab.node.write(CONFIG, '{"insecure-registries": ["kept.example"]}')
+    assert lab.bring(registry()) == {}
+    assert "old.example" not in lab.daemon.insecure
+    assert {"kept.example", "registry.example.internal"} <= lab.daemon.insecure
+
+
+@pytest.mark.parametrize("words", ["the following directives don't match any option: foo"])
+def test_a_file_that_the_daemon_refuses_is_neither_written_nor_signalled(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    asked: list[str] = []
+
+    def ask(*_: object) -> str:
+        asked.append(words)
+        return words
+
+    monkeypatch.setattr(dockerwords, "ask", ask)
+    result = lab.bring(registry())["u1"]
+    assert result.reason is NodeReason.FOREIGN_CONFIG_INVALID
+    assert words in result.message
+    assert lab.node.snapshot() == lab.before
+    assert lab.daemon.signals == 0
+    assert lab.bring(registry())["u1"] == result
+    assert len(asked) == 1  # not again for the same file
+    monkeypatch.setattr(dockerwords, "ask", lambda *_: "")
+    lab.node.write(CONFIG, HIS.replace("1450", "1400"))
+    assert lab.bring(registry()) == {}
+
+
+BLOCKING = {
+    "an authorization plugin": ("--authorization-plugin=x",),
+    "a flag that a reload resets": ("--max-concurrent-downloads", "7"),
+}
+
+
+@pytest.mark.parametrize("flags", BLOCKING.values(), ids=BLOCKING.keys())
+def test_what_the_daemon_trusts_already_needs_no_signal(
+    tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    content = '{"insecure-registries": ["registry.example.internal"]}'
+    lab = Lab(tmp_path, *flags, content=content)
+    result = lab.bring(registry(), registry("u2", "other.example"))
+    assert result.keys() == {"u2"}
+    assert result["u2"].reason is NodeReason.RELOAD_BLOCKED
+    assert b"registry.example.internal" in lab.node.read("/etc/hosts")
+    assert b"other.example" not in lab.node.read("/etc/hosts")
+    assert lab.node.read(CONFIG).decode() == content
+    assert lab.bring() == {}
+    assert lab.daemon.signals == 0
+    assert lab.node.snapshot() == lab.before
+    lab.close()
+
+
+def test_a_contended_file_leaves_the_node_to_its_administrator(lab: Lab) -> None:
+    found = lab.writer.detect()
+    plan = lab.writer.plan([registry()], found)
+    assert plan.without(["/etc/hosts"]).idle
+    assert plan.without([CONFIG]).idle
+    assert plan.without(["/etc/other"]) == plan

@@ -53,6 +53,23 @@ CLOSED = {
         BLOCKED,
         "DNS",
     ),
+    "a number of downloads by flag": (
+        _facts("{}", "--max-concurrent-downloads", "7"),
+        BLOCKED,
+        '"max-concurrent-downloads"',
+    ),
+    "a number of uploads by flag": (
+        _facts("{}", "--max-concurrent-uploads=1"),
+        BLOCKED,
+        "--max-concurrent-uploads 1",
+    ),
+    "a number of attempts by flag": (
+        _facts(None, "--max-download-attempts", "9"),
+        BLOCKED,
+        "restart docker when it suits",
+    ),
+    "a feature by flag": (_facts(None, "--feature", "cdi=true"), BLOCKED, '"features"'),
+    "NRI by flag": (_facts(None, "--nri-opts", "enable=true"), BLOCKED, '"nri-opts"'),
     "hosts in the file and -H": (_facts('{"hosts": []}', "-H", "fd://"), INVALID, '"hosts"'),
     "an option twice": (_facts('{"mtu": 1}', "--mtu", "2"), INVALID, '"mtu"'),
     "a list option twice": (_facts('{"exec-opts": []}', "--exec-opt=a=b"), INVALID, '"exec-opts"'),
@@ -61,10 +78,12 @@ CLOSED = {
 
 @pytest.mark.parametrize(("facts", "reason", "words"), CLOSED.values(), ids=CLOSED.keys())
 def test_a_gate_is_closed_to(facts: gates.Facts, reason: NodeReason, words: str) -> None:
-    result = gates.check(facts)
+    gate = gates.check_reload if reason is BLOCKED else gates.check
+    result = gate(facts)
     assert result is not None
     assert result.reason is reason
     assert words in result.message
+    assert "/etc/docker/daemon.json" in result.message or reason is BLOCKED
 
 
 OPEN = {
@@ -83,6 +102,10 @@ OPEN = {
     "entries with scheme and CIDRs": _facts(
         '{"insecure-registries": ["http://h:5000", "10.0.0.0/8", "::1/128", "h:1"]}'
     ),
+    "flags with the value that a reload sets": _facts(
+        None, "--max-concurrent-downloads", "3", "--max-concurrent-uploads=5"
+    ),
+    "a number of downloads in the file": _facts('{"max-concurrent-downloads": 7}'),
     "an empty list of plugins": _facts('{"authorization-plugins": []}'),
     "another runtime by flag and in the file": _facts('{"runtimes": {}}', "--add-runtime", "x=/x"),
 }
@@ -91,6 +114,7 @@ OPEN = {
 @pytest.mark.parametrize("facts", OPEN.values(), ids=OPEN.keys())
 def test_the_gates_are_open_to(facts: gates.Facts) -> None:
     assert gates.check(facts) is None
+    assert gates.check_reload(facts) is None
 
 
 @pytest.mark.parametrize(
