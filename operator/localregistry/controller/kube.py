@@ -177,8 +177,10 @@ class Api:
 
 async def _answer(call: Any) -> Body:
     try:
-        response = await asyncio.wait_for(call, TIMEOUT + 1)
-        answer: Body = await response.json()
+        # Not wait_for: in Python 3.11 it loses a cancellation that meets an answer.
+        async with asyncio.timeout(TIMEOUT + 1):
+            response = await call
+            answer: Body = await response.json()
     except client.ApiException as error:
         raise _api_error(error) from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:

@@ -93,7 +93,9 @@ class WorkQueue(Generic[K]):
             self._wakeup.clear()
             wait = self._later[0][0] - self._clock() if self._later else None
             try:
-                await asyncio.wait_for(self._wakeup.wait(), wait)
+                # Not wait_for: in Python 3.11 it loses a cancellation that meets an answer.
+                async with asyncio.timeout(wait):
+                    await self._wakeup.wait()
             except TimeoutError:
                 continue
 

@@ -138,3 +138,22 @@ async def test_a_waiting_worker_is_woken_by_a_new_key(clock: Clock) -> None:
     await asyncio.sleep(0)
     queue.add("a")
     assert await asyncio.wait_for(waiting, 1) == "a"
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_worker_that_is_stopped_while_a_key_comes_in_stops(turns: int) -> None:
+    queue: WorkQueue[str] = WorkQueue()
+
+    async def work() -> None:
+        while True:
+            queue.done(await queue.get())
+
+    queue.add_after("later", 60)
+    worker = asyncio.create_task(work())
+    await asyncio.sleep(0.01)
+    queue.add("a")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    worker.cancel()
+    done, _ = await asyncio.wait({worker}, timeout=0.2)
+    assert done, "it would have worked on until the process was killed"
