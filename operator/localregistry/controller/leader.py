@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
+import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from kubernetes.aio.client import ApiException
@@ -27,21 +29,48 @@ logger = logging.getLogger(__name__)
 
 NAME = "localregistry-operator"
 
-# renew_deadline + retry_period + the time-out of one call must stay below lease_duration: then the
-# old leader has stopped before anybody else may take over.
-LEASE_DURATION = 15
-RENEW_DEADLINE = 10
-RETRY_PERIOD = 2
-CALL_TIMEOUT = 2.0
+
+@dataclass(frozen=True)
+class Durations:
+    """Seconds. `lease`, `renew` and `retry` are the package's, which takes none below 1.
+
+    By the package alone the old leader may stop too late: it notices a renewal up to `call` after
+    it, sleeps `retry`, then tries until `renew` has passed, the last time with two calls and one
+    more `retry`: 2 + 2 + 10 + 4 + 2 = 20 s, and by the wall clock, which may jump. So the work ends
+    `hold` after the last renewal that succeeded was sent. Nobody else may take over before `lease`
+    has passed since: that leaves 2 s to cancel what is under way.
+    """
+
+    lease: float = 15
+    renew: float = 10
+    retry: float = 2
+    call: float = 2
+    hold: float = 13
 
 
 class Lease(BaseLock):  # type: ignore[misc]
-    """The lock on one `coordination.k8s.io/v1` Lease. Calls answer within CALL_TIMEOUT."""
+    """The lock on one `coordination.k8s.io/v1` Lease. Calls answer within `durations.call`."""
 
-    def __init__(self, api: Api, *, namespace: str, identity: str, name: str = NAME) -> None:
+    def __init__(
+        self,
+        api: Api,
+        *,
+        namespace: str,
+        identity: str,
+        name: str = NAME,
+        durations: Durations | None = None,
+    ) -> None:
         super().__init__(name, namespace, identity)
+        self.durations = durations or Durations()
         self._api = api
         self._lease: dict[str, Any] = {}
+        self._held_until = float("-inf")
+
+    async def lapse(self) -> None:
+        """Returns when the Lease may soon be somebody else's, unless it is renewed meanwhile."""
+        loop = asyncio.get_running_loop()
+        while (left := self._held_until - loop.time()) > 0:  # noqa: ASYNC110 - it is time itself
+            await asyncio.sleep(left)
 
     async def get(self, name: str, namespace: str) -> tuple[bool, Any]:
         try:
@@ -91,24 +120,27 @@ class Lease(BaseLock):  # type: ignore[misc]
         transitions = int(old.get("leaseTransitions") or 0)
         return {
             "holderIdentity": holder,
-            "leaseDurationSeconds": LEASE_DURATION,
+            "leaseDurationSeconds": math.ceil(self.durations.lease),
             "acquireTime": old["acquireTime"] if same and old.get("acquireTime") else now,
             "renewTime": now,
             "leaseTransitions": transitions if same or not old else transitions + 1,
         }
 
     async def _written(self, call: Awaitable[dict[str, Any]]) -> bool:
+        sent = asyncio.get_running_loop().time()
         try:
             self._lease = await self._bounded(call)
         except ApiError as error:
             logger.info("Could not write the Lease: %s", error)
             return False
+        self._held_until = sent + self.durations.hold
         return True
 
-    @staticmethod
-    async def _bounded(call: Awaitable[Any]) -> Any:
+    async def _bounded(self, call: Awaitable[Any]) -> Any:
         try:
-            return await asyncio.wait_for(call, CALL_TIMEOUT)
+            # Not wait_for: in Python 3.11 it loses a cancellation that meets an answer.
+            async with asyncio.timeout(self.durations.call):
+                return await call
         except TimeoutError:
             raise ApiError(0, "the API server did not answer in time") from None
 
@@ -126,17 +158,19 @@ async def lead(lease: Lease, work: Callable[[], Awaitable[None]]) -> None:
         nonlocal task
         logger.info("Acquired the Lease as %s", lease.identity)
         task = asyncio.ensure_future(work())
+        lapse = asyncio.ensure_future(lease.lapse())
         try:
-            await task
+            await asyncio.wait({task, lapse}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            lapse.cancel()
             ended.set()
 
     election = LeaderElection(
         Config(
             lease,
-            lease_duration=LEASE_DURATION,
-            renew_deadline=RENEW_DEADLINE,
-            retry_period=RETRY_PERIOD,
+            lease_duration=lease.durations.lease,
+            renew_deadline=lease.durations.renew,
+            retry_period=lease.durations.retry,
             onstarted_leading=started,
             onstopped_leading=None,
         )
@@ -149,7 +183,7 @@ async def lead(lease: Lease, work: Callable[[], Awaitable[None]]) -> None:
             raise running.exception() or RuntimeError()
         if task is not None and task.done() and not task.cancelled():
             task.result()
-        elif running.done():
+        else:
             logger.warning("Lost the Lease: stopping")
     finally:
         # First the work, then the Lease: nobody may lead while we still write.
