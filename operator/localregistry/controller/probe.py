@@ -21,7 +21,7 @@ class PushFailed(Exception):
 
 @dataclass(frozen=True)
 class Pusher:
-    """Pushes to `http://address:port`."""
+    """Pushes to `http://address:port`, and nowhere else: no redirect is followed."""
 
     session: aiohttp.ClientSession
 
@@ -39,10 +39,15 @@ class Pusher:
             await self._blob(endpoint, image.layer_digest, image.layer)
             headers = {"Content-Type": MANIFEST_TYPE}
             async with self.session.put(
-                manifest, data=image.manifest, headers=headers, timeout=TIMEOUT
+                manifest,
+                data=image.manifest,
+                headers=headers,
+                timeout=TIMEOUT,
+                allow_redirects=False,
             ) as answer:
                 await _expect(answer, 201, "the manifest was not taken")
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            # ValueError: a Location that is no URL, say.
             text = str(error) or type(error).__name__
             raise PushFailed(f"the registry does not answer at {endpoint}: {text}") from error
         return True
@@ -60,17 +65,22 @@ class Pusher:
         async with self.session.head(base + digest, timeout=TIMEOUT) as answer:
             if answer.status == 200:
                 return
-        async with self.session.post(base + "uploads/", timeout=TIMEOUT) as answer:
+        async with self.session.post(
+            base + "uploads/", timeout=TIMEOUT, allow_redirects=False
+        ) as answer:
             await _expect(answer, 202, "an upload was not begun")
             location = urlsplit(urljoin(base, answer.headers.get("Location", "")))
         # The Location's host is the one that the registry believes to have: only its path counts.
         query = f"{location.query}&" if location.query else ""
         target = f"{endpoint}{location.path}?{query}digest={digest}"
-        async with self.session.put(target, data=content, timeout=TIMEOUT) as answer:
+        async with self.session.put(
+            target, data=content, timeout=TIMEOUT, allow_redirects=False
+        ) as answer:
             await _expect(answer, 201, "a blob was not taken")
 
 
 async def _expect(answer: aiohttp.ClientResponse, status: int, problem: str) -> None:
     if answer.status != status:
-        text = (await answer.text())[:200].strip()
+        # The image is the user's choice: what it answers may be anything, and endless.
+        text = (await answer.content.read(800)).decode(errors="replace")[:200].strip()
         raise PushFailed(f"{problem}: the registry answered {answer.status} {text}".strip())
