@@ -186,6 +186,9 @@ async def _answer(call: Any) -> Body:
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         text = str(error) or type(error).__name__
         raise ApiError(0, f"the API server did not answer: {text}") from error
+    except ValueError as error:
+        # A proxy in between that cut the answer, say.
+        raise ApiError(0, f"the API server's answer cannot be read: {error}") from error
     return answer
 
 
