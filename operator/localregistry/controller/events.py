@@ -20,7 +20,7 @@ from localregistry.spec import names
 logger = logging.getLogger(__name__)
 
 REPORTER = "localregistry.dev/operator"
-# The API server refuses longer notes.
+# The API server refuses longer notes, and counts bytes.
 MAX_NOTE = 1024
 
 
@@ -69,7 +69,7 @@ class Events:
             "kind": EVENT.kind,
             "metadata": {
                 # Unique and readable, as kubectl sorts by it: the object and the time.
-                "name": f"{meta['name'][:230]}.{time.time_ns():x}",
+                "name": f"{meta['name'][:230].rstrip('-.')}.{time.time_ns():x}",
                 "namespace": self._namespace if elsewhere else meta["namespace"],
             },
             "eventTime": now,
@@ -78,7 +78,7 @@ class Events:
             "action": "Reconcile",
             "reason": reason,
             "type": kind,
-            "note": note[:MAX_NOTE],
+            "note": note.encode()[:MAX_NOTE].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": names.API_VERSION,
                 "kind": names.KIND,
