@@ -79,6 +79,10 @@ class Poller:
             node = await self._queue.get()
             try:
                 await self._ask(node)
+            except Exception:
+                # A node that answers what nobody thought of must not end the operator.
+                logger.exception("Asking the agent on %s failed", node)
+                self._queue.add_after(node, SLOWEST_SECONDS)
             finally:
                 self._queue.done(node)
 
@@ -107,10 +111,11 @@ class Poller:
         host = f"[{pod.address}]" if ":" in pod.address else pod.address
         try:
             url = f"http://{host}:{self._port}/status"
-            async with self._session.get(url, timeout=TIMEOUT) as answer:
+            # No redirect: a node must not send the operator's requests anywhere else.
+            async with self._session.get(url, timeout=TIMEOUT, allow_redirects=False) as answer:
                 if answer.status != 200:
                     return None
-                return Report.from_json(await answer.content.read(MAX_ANSWER))
+                return Report.from_json(await _whole(answer))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             logger.debug("Agent on %s does not answer: %s", pod.node, error)
         except Damaged as error:
@@ -133,3 +138,13 @@ class Poller:
             self._unasked = None
             self._fleet.surveyed = True
             self._changed(None)
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """The body, which comes in pieces. Raises Damaged where it is too long."""
+    body = bytearray()
+    async for piece in answer.content.iter_any():
+        body += piece
+        if len(body) > MAX_ANSWER:
+            raise Damaged(f"report: more than {MAX_ANSWER} bytes")
+    return bytes(body)
