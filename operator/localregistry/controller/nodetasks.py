@@ -74,6 +74,9 @@ class NodeTasks:
             return False
         patch = {"metadata": {"uid": pod.uid, "annotations": {TASK_ANNOTATION: task}}}
         await self._api.merge_patch(POD, self._namespace, pod.name, patch)
-        self._fleet.pods[name] = dataclasses.replace(pod, task=task)
+        now = self._fleet.pods.get(name)
+        if now is not None and now.uid == pod.uid:
+            # Else it went while it was told: its successor is told by itself.
+            self._fleet.pods[name] = dataclasses.replace(now, task=task)
         self._told(name)
         return True
