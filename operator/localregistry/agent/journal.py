@@ -89,12 +89,12 @@ class Journal:
                     f"{path} is of a newer agent (format {body['format']}, this one knows "
                     f"{FORMAT}): nothing is changed on this node until that agent is back."
                 )
-                return
             records = {p: _record(item) for p, item in body["files"].items()}
             directories = frozenset(map(str, body["directories"]))
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
             # What carries our mark is still found by it.
-            self.complaint = f"{path} was damaged: entries in other files may stay behind"
+            if not self.problem:
+                self.complaint = f"{path} was damaged: entries in other files may stay behind"
         else:
             self._records, self._directories = records, directories
 

@@ -30,6 +30,10 @@ class Pace:
         now = self._clock()
         if self._wanted_since is None:
             self._wanted_since = now
+        if len([t for t in self._signals if now - t < WINDOW_SECONDS]) >= PER_WINDOW:
+            self._signals = [self._signals[-1]]
+            self._closed_until = now + self._pause
+            self._pause = min(self._pause * 2, MAX_PAUSE_SECONDS)
         return max(self._wanted_since + COALESCE_SECONDS - now, self._closed_until - now, 0.0)
 
     def calm(self) -> None:
@@ -42,8 +46,4 @@ class Pace:
         self.calm()
         if self._signals and now - self._signals[-1] > MAX_PAUSE_SECONDS:
             self._pause = PAUSE_SECONDS
-        self._signals = [t for t in self._signals if now - t < WINDOW_SECONDS] + [now]
-        if len(self._signals) >= PER_WINDOW:
-            self._signals = [now]
-            self._closed_until = now + self._pause
-            self._pause = min(self._pause * 2, MAX_PAUSE_SECONDS)
+        self._signals = [*(t for t in self._signals if now - t < WINDOW_SECONDS), now]

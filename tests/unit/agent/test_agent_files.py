@@ -10,10 +10,13 @@ import pytest
 
 from localregistry.agent import files
 from localregistry.agent.guest import Guest, Unknown
+from localregistry.agent.inputs import Goal
 from localregistry.agent.journal import Journal, Record, sha256
 from localregistry.agent.paths import HostRoot
 from localregistry.agent.state import Busy, State
 from localregistry.agent.writer import Change
+
+from .standins import registry
 
 
 def test_a_replaced_file_keeps_its_mode_and_leaves_no_litter(tmp_path: Path) -> None:
@@ -239,3 +242,170 @@ def test_nothing_is_left_once_nothing_is_ours(tmp_path: Path) -> None:
     with state.held():
         state.journal.forget("/x")
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe", "device", "too large"])
+def test_what_is_no_file_of_configuration_is_not_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "daemon.json"
+    match kind:
+        case "directory":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)  # reading it would wait for ever
+        case "device":
+            path.symlink_to("/dev/zero")
+        case _:
+            with path.open("wb") as file:
+                file.truncate(files.MAX_BYTES + 1)
+    with pytest.raises(files.Refused, match="not a file of configuration") as caught:
+        files.read(path)
+    assert not caught.value.transient
+
+
+def test_an_access_list_that_the_directory_hands_down_is_not_added(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    # POSIX ACL, version 2: user::rwx, user:12:rw-, group::r-x, mask::rwx, other::r-x
+    entries = [(1, 7, -1), (2, 6, 12), (4, 5, -1), (16, 7, -1), (32, 5, -1)]
+    acl = (2).to_bytes(4, "little") + b"".join(
+        tag.to_bytes(2, "little")
+        + perm.to_bytes(2, "little")
+        + who.to_bytes(4, "little", signed=True)
+        for tag, perm, who in entries
+    )
+    os.setxattr(tmp_path, "system.posix_acl_default", acl)
+    before = (os.listxattr(path), path.stat().st_mode)
+    files.replace(path, expected=b"old", content=b"new")
+    assert (os.listxattr(path), path.stat().st_mode) == before
+
+
+def test_a_label_that_is_right_already_needs_no_right_to_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    label = b"system_u:object_r:etc_t:s0"
+    monkeypatch.setattr(os, "listxattr", lambda _: ["security.selinux", "security.ima"])
+    monkeypatch.setattr(os, "getxattr", lambda *_: label)
+
+    def forbid(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setxattr", forbid)
+    files.replace(path, expected=b"old", content=b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_a_journal_of_a_newer_agent_is_neither_read_nor_written(tmp_path: Path) -> None:
+    newer = b'{"format": 2, "files": {"/x": {"how": "unknown"}}}'
+    (tmp_path / "journal.json").write_bytes(newer)
+    journal = Journal(tmp_path)
+    assert "newer agent (format 2" in journal.problem
+    assert not journal.empty
+    with pytest.raises(files.Refused, match="newer agent"):
+        journal.put("/y", Record())
+    with State(tmp_path).held():
+        pass
+    assert (tmp_path / "journal.json").read_bytes() == newer
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 1, "files": {"a": {}}}'])
+def test_a_damaged_journal_is_complained_of_until_it_is_written_anew(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "journal.json").write_bytes(content)
+    journal = Journal(tmp_path)
+    assert "damaged" in journal.complaint
+    assert not journal.problem
+    journal.put("/x", Record())
+    assert not journal.complaint
+    assert Journal(tmp_path).get("/x") == Record()
+
+
+def test_a_journal_that_cannot_be_read_is_a_problem_and_no_crash(tmp_path: Path) -> None:
+    (tmp_path / "journal.json").mkdir()
+    journal = Journal(tmp_path)
+    assert "not a file of configuration" in journal.problem
+    assert not journal.empty
+
+
+def test_a_journal_is_read_anew_only_where_another_wrote(tmp_path: Path) -> None:
+    one, other = Journal(tmp_path), Journal(tmp_path)
+    one.put("/x", Record(pristine="p"))
+    assert other.get("/x") is None
+    other.refresh()
+    assert other.get("/x") == Record(pristine="p")
+    (tmp_path / "journal.json").unlink()
+    other.refresh()
+    assert other.empty
+
+
+def test_the_next_start_takes_back_a_torn_file_and_litter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/hosts").write_bytes(NEW[:24] + OLD[24:])
+    (tmp_path / "etc" / files.TEMPORARY).write_bytes(b"half")
+    journal = Journal(tmp_path / "state")
+    torn = (journal.keep(OLD), journal.keep(NEW))
+    journal.put("/etc/hosts", Record(pristine="p", torn=torn))
+    guest = _guest(tmp_path)
+    assert guest.interrupted
+    assert guest.recover() == ["/etc/hosts"]
+    assert (tmp_path / "etc/hosts").read_bytes() == OLD
+    assert [path.name for path in (tmp_path / "etc").iterdir()] == ["hosts"]
+    assert not guest.interrupted
+    assert guest.journal.get("/etc/hosts") == Record(pristine="p")
+    assert guest.recover() == []
+
+
+@pytest.mark.parametrize("content", [OLD, NEW, OLD + b"10.0.0.9 his\n", b""])
+def test_a_file_that_somebody_wrote_since_the_kill_is_his(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "hosts").write_bytes(content)
+    journal = Journal(tmp_path / "state")
+    journal.put("/hosts", Record(torn=(journal.keep(OLD), journal.keep(NEW))))
+    assert _guest(tmp_path).recover() == []
+    assert (tmp_path / "hosts").read_bytes() == content
+
+
+def test_a_write_in_place_that_runs_out_of_space_is_taken_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _mounted(monkeypatch, "hosts")
+    path = tmp_path / "hosts"
+    path.write_bytes(OLD)
+    write = os.pwrite
+    full = True
+
+    def run_out(descriptor: int, content: bytes, offset: int) -> int:
+        if full and os.path.samestat(os.fstat(descriptor), path.stat()) and content in NEW:
+            if offset:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(descriptor, content[:24], offset)
+        return write(descriptor, content, offset)
+
+    monkeypatch.setattr(os, "pwrite", run_out)
+    guest = _guest(tmp_path)
+    with pytest.raises(files.Refused, match="No space") as caught:
+        guest.put(Change("/hosts", OLD, NEW))
+    assert caught.value.transient
+    assert path.read_bytes() == OLD
+    assert not guest.interrupted
+    full = False
+    guest.put(Change("/hosts", OLD, NEW))
+    assert path.read_bytes() == NEW
+
+
+def test_the_last_goal_outlives_a_process_and_damage_is_none(tmp_path: Path) -> None:
+    goal = Goal("r1", "docker://26.1.5", (registry(),))
+    state = State(tmp_path / "state")
+    assert state.goal() is None
+    with state.held():
+        state.journal.put("/x", Record())
+        state.save_goal(goal)
+    path = tmp_path / "state/goal.json"
+    assert State(tmp_path / "state").goal() == goal
+    assert path.stat().st_mode & 0o777 == 0o600
+    for damage in (b"", b"{}", b"[]", path.read_bytes().replace(b"10.96.0.7", b"10.96.0.8")):
+        path.write_bytes(damage)
+        assert State(tmp_path / "state").goal() is None
