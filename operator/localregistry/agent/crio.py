@@ -58,10 +58,15 @@ class Crio(Writer[Found, FilesPlan]):
                 text for path, content in files.items() for text in (path, content.decode())
             )
         plan = self._own.plan(contents, seen=seen, refused=refused, entries=entries)
-        if isinstance(found, NodeResult) and not plan.changes and self.processes.named("crio"):
+        if isinstance(found, Found):
+            return dataclasses.replace(
+                plan, reload=plan.reload and not found.watches, daemon="crio"
+            )
+        if not plan.changes and self.processes.named("crio"):
             # It starts, or does not answer: it is told when it does.
-            return dataclasses.replace(plan, refused={**self._waiting(), **refused}, reload=False)
-        return dataclasses.replace(plan, daemon="crio")
+            refused = {**self._waiting(), **refused}
+            return dataclasses.replace(plan, refused=refused, reload=False, untold=False)
+        return dataclasses.replace(plan, reload=False)
 
     def apply(self, plan: FilesPlan, found: Found | NodeResult) -> Mapping[str, NodeResult]:
         failed = dict(self._own.apply(plan))

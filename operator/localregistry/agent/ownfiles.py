@@ -27,7 +27,8 @@ class FilesPlan(Plan):
 
     @property
     def idle(self) -> bool:
-        return not (self.changes or self.forgotten or self.untidy or self.reload)
+        parts = (self.changes, self.forgotten, self.untidy, self.untold, self.reload)
+        return not any(parts)
 
     def without(self, paths: Collection[str]) -> Self:
         changes = tuple(change for change in self.changes if change.path not in paths)

@@ -36,9 +36,7 @@ def preview(plan: Plan) -> list[str]:
     `! SIGHUP daemon` where it would be signalled. Empty where nothing would be done."""
     lines: list[str] = []
     for path, (before, after) in _net(plan).items():
-        gone, come = (
-            _ours(path, content, other) for content, other in ((before, after), (after, before))
-        )
+        gone, come = _ours(path, before), _ours(path, after)
         kept = set(gone) & set(come)
         changed = [f"- {line}" for line in gone if line not in kept]
         changed += [f"+ {line}" for line in come if line not in kept]
@@ -58,8 +56,8 @@ def _net(plan: Plan) -> dict[str, tuple[bytes | None, bytes | None]]:
     return result
 
 
-def _ours(path: str, content: bytes | None, other: bytes | None) -> list[str]:
-    """The lines of ours in `content`; `other` is what it becomes or was."""
+def _ours(path: str, content: bytes | None) -> list[str]:
+    """The lines that may be ours; those that stay are not shown."""
     if content is None:
         return []
     if path == HOSTS:
@@ -69,14 +67,13 @@ def _ours(path: str, content: bytes | None, other: bytes | None) -> list[str]:
     if header.is_ours(content):
         lines = content.decode(errors="replace").splitlines()
         return [line for line in lines if line and _RENDERED.fullmatch(line)]
-    # Somebody else's JSON: entries of the one list that is ever edited, and only those that differ.
-    differing = [entry for entry in _entries(content) if entry not in _entries(other)]
-    return [f'"{_LIST}": {json.dumps(entry)}' for entry in differing]
+    # Somebody else's JSON: entries of the one list that is ever edited.
+    return [f'"{_LIST}": {json.dumps(entry)}' for entry in _entries(content)]
 
 
-def _entries(content: bytes | None) -> list[str]:
+def _entries(content: bytes) -> list[str]:
     try:
-        value = json.loads((content or b"{}").removeprefix(b"\xef\xbb\xbf"))
+        value = json.loads(content.removeprefix(b"\xef\xbb\xbf"))
         return [str(entry) for entry in value.get(_LIST) or ()]
     except (ValueError, AttributeError, TypeError):
         return []

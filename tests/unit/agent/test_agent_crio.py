@@ -143,6 +143,7 @@ def test_whether_crio_reads_by_itself_is_told_by(
     for path, content in files.items():
         lab.node.write(path, content)
     lab.node.process(DAEMON, "/usr/bin/crio", *flags)
+    assert lab.plan(registry()).reload is not watches
     assert lab.bring(registry()) == {}
     assert lab.signals == (0 if watches else 1)
     assert lab.plan(registry()).idle
@@ -227,6 +228,16 @@ def test_without_a_journal_our_header_tells(lab: RuntimeLab) -> None:
     assert lab.bring() == {}
     assert lab.node.snapshot() == lab.before
     assert lab.signals == 2
+
+
+def test_an_empty_directory_that_was_there_stays(lab: RuntimeLab) -> None:
+    lab.path(f"{DROP_INS}/00-his.conf").unlink()
+    before = lab.node.snapshot()
+    lab.bring(registry())
+    (lab.directory / "state/journal.json").unlink()
+    lab.restart_agent()
+    assert lab.bring() == {}
+    assert lab.node.snapshot() == before
 
 
 def test_a_contended_file_is_left_out_of_a_plan_and_what_was_untold_is_not(
