@@ -31,6 +31,11 @@ logger = logging.getLogger(__name__)
 
 # Many registries that come at once share one write; a withdrawal never waits.
 WRITE_EVERY = 2.0
+# Where the document was lost the agents keep what they know. Until the registries have answered
+# again, a second or two each, a new document would withdraw them all; one that does not answer for
+# this long cannot be pulled from anyway.
+REBUILD_PATIENCE = 30.0
+REBUILD_LOOK = 1.0
 
 
 class NodeTrust:
@@ -66,6 +71,7 @@ class NodeTrust:
         self._installed = False
         self._left_out: frozenset[str] = frozenset()
         self._written_at = float("-inf")
+        self._rebuild_until = float("-inf")
 
     async def load(self) -> None:
         """Reads the document back that an earlier process wrote."""
@@ -74,24 +80,41 @@ class NodeTrust:
         if body is None:
             agents = await self._api.get(DAEMON_SET, namespace, node_agent.NAME)
             self._installed = agents is not None
+            self._rebuild()
         else:
             self._installed = True
             try:
                 self.document = TrustDocument.from_json((body.get("data") or {})[DOCUMENT_KEY])
             except (KeyError, Damaged) as error:
                 logger.warning("The trust document is damaged and is made anew: %s", error)
+                self._rebuild()
         self._fleet.remember(self.document)
 
     # What a LocalRegistry's own reconcile says and asks
 
     def seen(self, registry: LocalRegistry) -> Claim:
         """Takes in what the spec claims; address and reachability stay as they are known."""
+        claim = self._claimed(registry)
+        self.update(claim)
+        return claim
+
+    def frozen(self, registry: LocalRegistry) -> None:
+        """A suspended LocalRegistry keeps exactly the trust that it has."""
+        claim = self._claimed(registry)
+        entry = self._entry(registry.uid)
+        if entry:
+            host = Host.parse(entry.names[0])
+            self.update(grants.with_trust(claim, host=host, address=entry.address, port=entry.port))
+        else:
+            self.update(grants.without_trust(claim))
+
+    def _claimed(self, registry: LocalRegistry) -> Claim:
         key = (registry.namespace, registry.name)
         known = self.claims.get(key)
         entry = self._entry(registry.uid)
         if known is None or known.uid != registry.uid:
             known = None
-        claim = Claim(
+        return Claim(
             uid=registry.uid,
             namespace=registry.namespace,
             name=registry.name,
@@ -102,18 +125,6 @@ class NodeTrust:
             port=self._port,
             reachable=known.reachable if known else entry is not None,
         )
-        self.update(claim)
-        return claim
-
-    def frozen(self, registry: LocalRegistry) -> None:
-        """A suspended LocalRegistry keeps exactly the trust that it has."""
-        claim = self.seen(registry)
-        entry = self._entry(registry.uid)
-        if entry:
-            host = Host.parse(entry.names[0])
-            self.update(grants.with_trust(claim, host=host, address=entry.address, port=entry.port))
-        else:
-            self.update(grants.without_trust(claim))
 
     def update(self, claim: Claim) -> None:
         """Records a claim; where that is news, the document and the rivals are looked at again."""
@@ -122,8 +133,10 @@ class NodeTrust:
             return
         self.claims.put(claim)
         self._wake_trust()
-        if before and (before.host != claim.host or before.uid != claim.uid):
-            self._wake_rivals(before)
+        if before is None or before.host != claim.host or before.uid != claim.uid:
+            # Those who may now have the name that it had, and those who may no longer have its new.
+            for changed in filter(None, (before, claim)):
+                self._wake_rivals(changed)
 
     def drop(self, key: Key) -> None:
         """This LocalRegistry claims nothing any more: it is gone, going, or cannot be read."""
@@ -171,6 +184,8 @@ class NodeTrust:
         decided = grants.decide(self.claims, self.document)
         if not (self._installed or any(claim.managed for claim in self.claims)):
             return None
+        if self._rebuilding():
+            return REBUILD_LOOK
         before, after = self.document, decided.document
         wait = self._written_at + WRITE_EVERY - self._clock()
         if before != after and wait > 0 and not _withdraws(before, after):
@@ -181,10 +196,26 @@ class NodeTrust:
         if before != after:
             self._written_at = self._clock()
             self._announce(before, after)
-        await self._api.apply(DAEMON_SET, node_agent.build(self._config))
+        # Before the DaemonSet: where that is refused, running agents must withdraw all the same.
         for node in self._fleet.pods:
             self._tell(node)
+        await self._api.apply(DAEMON_SET, node_agent.build(self._config))
         return None
+
+    def _rebuild(self) -> None:
+        if self._installed:
+            self._rebuild_until = self._clock() + REBUILD_PATIENCE
+
+    def _rebuilding(self) -> bool:
+        """Whether the document is lost and some registry has not answered yet."""
+        if self._clock() >= self._rebuild_until:
+            return False
+        for claim in self.claims:
+            holds = self.claims.holder(claim.host.name, self.document) == claim
+            if claim.managed and holds and not claim.reachable:
+                return True
+        self._rebuild_until = float("-inf")
+        return False
 
     def _announce(self, before: TrustDocument, after: TrustDocument) -> None:
         self.document = after
