@@ -1,0 +1,149 @@
+"""Fixtures of the agent's tests: `node` is fresh for each test, and is seen to run at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from agent import roots, store
+from agent.node import Node
+from agent.runtimes import KINDS, Kind
+from kind import build, machine, settings, shell
+
+GO_PROGRAMS = ("registry", "cri-dockerd", "containerd", "containerd-shim-runc-v2", "dockerd")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What nodes are made of."""
+
+    folder: Path
+
+    @cached_property
+    def programs(self) -> Path:
+        return build.ensure(settings.from_environment(), GO_PROGRAMS)
+
+    @cached_property
+    def store(self) -> store.Store:
+        binary = (self.programs / "registry").resolve()
+        return store.prepare(self.folder, binary=binary, root=self.root("bookworm"))
+
+    def root(self, suite: str) -> Path:
+        return roots.ensure(settings.from_environment(), suite)
+
+    def node(self, kind: Kind) -> Node:
+        return Node(kind, lower=self.root(kind.suite), programs=self.programs, store=self.store)
+
+
+class Stock:
+    """Nodes made ahead: while a test runs, the next node of its runtime starts.
+
+    A dockerd remembers /etc/hosts for 5 s from its start; one from stock is older than that, as it
+    is on a real node, so that a test does not wait for it.
+    """
+
+    def __init__(self, lab: Lab, demand: Counter[Kind]) -> None:
+        self._lab = lab
+        self._demand = demand
+        self._worker = ThreadPoolExecutor(1)
+        self._ready: dict[Kind, Future[Node]] = {}
+
+    @contextmanager
+    def take(self, kind: Kind) -> Iterator[Node]:
+        made = self._ready.pop(kind, None) or self._worker.submit(self._lab.node, kind)
+        self._demand[kind] -= 1
+        try:
+            with closing(made.result()) as node:
+                yield node
+        finally:
+            if self._demand[kind] > 0:
+                self._ready[kind] = self._worker.submit(self._lab.node, kind)
+
+    def close(self) -> None:
+        for made in self._ready.values():
+            if not made.cancel() and made.exception() is None:
+                made.result().close()
+        self._worker.shutdown()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    if not machine.is_root():
+        raise shell.Failed("the nodes of these tests need root: namespaces and mounts")
+    return Lab(tmp_path_factory.mktemp("lab"))
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed has said enough: its node is not examined further."""
+    report = yield
+    if report.failed:
+        item.stash[_FAILED] = True
+    return report
+
+
+NodeMaker = Callable[[Kind], Node]
+
+
+@pytest.fixture
+def make_node(lab: Lab) -> Iterator[NodeMaker]:
+    """Makes nodes that are closed at the end of the test, whatever becomes of it."""
+    with ExitStack() as stack:
+
+        def make(kind: Kind) -> Node:
+            node = lab.node(kind)
+            stack.callback(node.close)
+            return node
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def stock(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Stock]:
+    result = Stock(lab, Counter(_kinds(request.session.items)))
+    yield result
+    result.close()
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+def node(request: pytest.FixtureRequest, stock: Stock) -> Iterator[Node]:
+    """A node of each runtime. At the end of every single case its runtime starts anew, with the
+    files that the case left, and runs a container."""
+    with stock.take(request.param) as result:
+        yield result
+        if not request.node.stash.get(_FAILED, False):
+            result.stop_agent()
+            result.check_runs()
+
+
+def _kinds(items: Iterable[pytest.Item]) -> Iterator[Kind]:
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            kind = item.callspec.params.get("node")
+            if isinstance(kind, Kind):
+                yield kind
+
+
+def only(*names: str) -> pytest.MarkDecorator:
+    """The runtimes of a test, by name; `graphdriver`, `hosts.toml` and `docker` name groups."""
+    groups = {
+        "graphdriver": [k for k in KINDS if k.graphdriver],
+        "hosts.toml": [k for k in KINDS if not k.graphdriver],
+        "docker": [k for k in KINDS if k.engine == "docker"],
+        "containerd": [k for k in KINDS if k.engine == "containerd"],
+    }
+    chosen = [k for k in KINDS for name in names if k.name == name or k in groups.get(name, ())]
+    assert chosen, names
+    return pytest.mark.parametrize("node", chosen, ids=lambda kind: kind.name, indirect=True)
