@@ -53,9 +53,11 @@ def prefixes(content: bytes) -> frozenset[str]:
     if not isinstance(tables, list) or not isinstance(old, dict):
         raise ValueError("it is not of the form that registries.conf has")
     found = {str(t.get("prefix") or t.get("location") or "") for t in tables if isinstance(t, dict)}
+    if "" in found:
+        raise ValueError("it has an entry with neither prefix nor location")
     for key in ("insecure", "block"):
         found |= set(map(str, _list(old.get(key))))
-    return frozenset(found - {""})
+    return frozenset(found)
 
 
 def _list(table: Any) -> list[Any]:

@@ -82,7 +82,9 @@ def test_an_entry_anywhere_is_a_conflict(lab: RuntimeLab, path: str) -> None:
     assert lab.bring(registry()) == {}
 
 
-@pytest.mark.parametrize("broken", ["[[reg", "registry = 1", "\xff"])
+@pytest.mark.parametrize(
+    "broken", ["[[reg", "registry = 1", "[[registry]]\ninsecure = true", "\xff"]
+)
 def test_a_broken_file_of_somebody_elses_is_named_and_nothing_is_signalled(
     lab: RuntimeLab, broken: str
 ) -> None:
