@@ -90,9 +90,7 @@ def table_of(host: HostRoot, path: str, version: str) -> str:
     return _TABLES.get(int(written[1]) if written else 1, _TABLES[3])
 
 
-def directory(
-    registry: Registry, *, version: str, file: str, table: str
-) -> Directory | NodeResult:
+def directory(registry: Registry, *, version: str, file: str, table: str) -> Directory | NodeResult:
     """The first directory of the list, or the line that an administrator must add."""
     paths = [part for part in registry.config_path.split(":") if part]
     if paths and PurePosixPath(paths[0]).is_absolute():
