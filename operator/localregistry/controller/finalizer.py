@@ -63,16 +63,16 @@ class Finalizer:
         finalizers = list(meta.get("finalizers") or ())
         if names.FINALIZER not in finalizers:
             return None
-        waited = self._clock() - self._since.setdefault(meta["uid"], self._clock())
         if self._trust.covers(meta["uid"]):
             return LOOK_AGAIN
+        # From here on: however long the API server was away, nodes get their time after it.
+        waited = self._clock() - self._since.setdefault(meta["uid"], self._clock())
         waiting = self._trust.still_trusting(meta["uid"])
         if waiting and waited < LONGEST_WAIT:
             return LOOK_AGAIN
         if registry:
             await self._reclaim(registry)
         await self._patch(body, [f for f in finalizers if f != names.FINALIZER])
-        del self._since[meta["uid"]]
         note = f"Withdrew the trust in LocalRegistry {meta['namespace']}/{meta['name']}"
         if waiting:
             late = "; ".join(f"{node} {why}" for node, why in sorted(waiting.items())[:10])
@@ -83,6 +83,9 @@ class Finalizer:
             body, reason=Reason.TERMINATING, note=note, kind=kind, elsewhere=True
         )
         return None
+
+    def forget(self, uid: str) -> None:
+        self._since.pop(uid, None)
 
     async def _reclaim(self, registry: LocalRegistry) -> None:
         """Deletes the claim where the user said so, and only the one that is this resource's."""
