@@ -62,7 +62,8 @@ class Children:
     ) -> Body | None:
         """Makes the child what `wanted` says (None: absent); returns the live object.
 
-        With `uid` it is this very object or nothing: one that is gone is not made again (409).
+        With `uid` it is this very object or nothing: one that is gone is not made again (409), and
+        one that is going is returned as it is.
         Raises NameConflict, BeingDeleted or ApiError. An apply that changes nothing writes nothing.
         """
         name = names.child_name(registry.name)
@@ -81,7 +82,7 @@ class Children:
             if known is not None and (error.stale or error.rejected):
                 self._uids.pop((registry.uid, kind.kind), None)
             raise
-        if live["metadata"].get("deletionTimestamp"):
+        if live["metadata"].get("deletionTimestamp") and uid is None:
             self._uids.pop((registry.uid, kind.kind), None)
             raise BeingDeleted(f"{kind} {name} is being deleted: it is made again when it is gone")
         if known is None:

@@ -40,6 +40,7 @@ class Reconciler:
         self._steps = Steps(api, config, trust, push=push, clock=clock)
         self._status = StatusWriter(api, posts, clock=clock)
         self._finalizer = Finalizer(api, trust, posts)
+        self._uids: dict[Key, str] = {}
 
     async def reconcile(self, key: Key) -> float | None:
         """When to look again unasked, in seconds, if at all.
@@ -48,9 +49,14 @@ class Reconciler:
         """
         namespace, name = key
         body = await self._api.get(LOCAL_REGISTRY, namespace, name)
+        uid = body["metadata"]["uid"] if body else None
+        if self._uids.get(key, uid) != uid:
+            # Gone, maybe with its finalizer stripped, or a namesake in its place.
+            self._forget(key)
         if body is None:
             self._trust.drop(key)
             return None
+        self._uids[key] = body["metadata"]["uid"]
         try:
             registry = LocalRegistry.from_body(body)
         except InvalidSpec as error:
@@ -73,9 +79,16 @@ class Reconciler:
         self._trust.drop(key)
         again = await self._finalizer.finish(body, registry)
         if again is None:
-            self._steps.forget(body["metadata"]["uid"])
-            self._status.forget(body["metadata"]["uid"])
+            self._forget(key)
         return again
+
+    def _forget(self, key: Key) -> None:
+        """Nothing is kept of a UID that is gone: no part may grow with what has been."""
+        uid = self._uids.pop(key, None)
+        if uid:
+            self._steps.forget(uid)
+            self._status.forget(uid)
+            self._finalizer.forget(uid)
 
     async def _suspend(self, body: Body, registry: LocalRegistry) -> float | None:
         """Everything stays as it is, trust included; only that this was seen is told."""

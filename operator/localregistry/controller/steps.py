@@ -200,6 +200,9 @@ class Steps:
         refused = None
         if not holder and stored.is_true and available.is_true:
             refused = await self._make_reachable(work)
+        else:
+            # A refusal of before is no part of the patience with the next start.
+            self._refused_since.pop(registry.uid, None)
         self._trust.update(work.claim)
         work.findings.nodes = self._trust.summarize(registry)
         if holder:
