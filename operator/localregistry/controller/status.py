@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,7 +86,7 @@ def only_counts_differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 def _without_counts(status: Mapping[str, Any]) -> Any:
     conditions = [
-        (c["type"], c["status"], c["reason"], c["observedGeneration"])
+        (c["type"], c["status"], c["reason"], c.get("observedGeneration"))
         for c in status.get("conditions") or ()
     ]
     rest = {k: v for k, v in status.items() if k not in ("nodes", "conditions")}
@@ -138,7 +139,9 @@ def _nodes_before(registry: LocalRegistry) -> Condition:
     which = ConditionType.NODES_READY
     for condition in registry.status.get("conditions") or ():
         if condition.get("type") == which.value:
-            status = ConditionStatus(condition["status"])
-            return Condition(which, status, Reason(condition["reason"]), condition["message"])
+            # A reason of a newer version, after a downgrade, is not known here.
+            with contextlib.suppress(ValueError):
+                status = ConditionStatus(condition["status"])
+                return Condition(which, status, Reason(condition["reason"]), condition["message"])
     message = "The nodes have not been asked yet"
     return Condition(which, ConditionStatus.UNKNOWN, Reason.RECONCILING, message)
