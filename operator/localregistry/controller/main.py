@@ -72,13 +72,14 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
     parser.add_argument(
         "--agent-privileged",
         type=_truth,
-        default=_truth(environ.get("AGENT_PRIVILEGED") or "true"),
+        # As text: argparse converts it, and so names the option where it cannot.
+        default=environ.get("AGENT_PRIVILEGED") or "true",
         help="false: the least privileges that work instead of privileged [$AGENT_PRIVILEGED]",
     )
     parser.add_argument(
         "--health-port",
         type=int,
-        default=int(environ.get("HEALTH_PORT") or 8080),
+        default=environ.get("HEALTH_PORT") or "8080",
         help="serves /healthz and /readyz [$HEALTH_PORT]",
     )
     # For tests without a pod network, where agents and registries share loopback's ports.

@@ -1,0 +1,71 @@
+"""The options of `localregistry run`, and where they come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localregistry.controller.main import parse
+from localregistry.resources.config import OperatorConfig
+
+DEFAULT = OperatorConfig()
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "name", "expected"),
+    [
+        ([], {}, "namespace", DEFAULT.namespace),
+        ([], {"POD_NAMESPACE": "ops"}, "namespace", "ops"),
+        (["--namespace", "mine"], {"POD_NAMESPACE": "ops"}, "namespace", "mine"),
+        ([], {"POD_NAMESPACE": ""}, "namespace", DEFAULT.namespace),
+        ([], {"POD_NAME": "op-7"}, "identity", "op-7"),
+        ([], {"REGISTRY_IMAGE": "r:1"}, "registry_image", "r:1"),
+        ([], {"AGENT_IMAGE": "a:1"}, "agent_image", "a:1"),
+        ([], {}, "agent_privileged", True),
+        ([], {"AGENT_PRIVILEGED": "false"}, "agent_privileged", False),
+        (["--agent-privileged", "No"], {}, "agent_privileged", False),
+        (["--agent-privileged", "1"], {"AGENT_PRIVILEGED": "false"}, "agent_privileged", True),
+        ([], {}, "image_pull_secrets", []),
+        ([], {"AGENT_PULL_SECRETS": "a, b,,"}, "image_pull_secrets", ["a", "b"]),
+        (["--image-pull-secrets", "c"], {"AGENT_PULL_SECRETS": "a"}, "image_pull_secrets", ["c"]),
+        ([], {}, "health_port", 8080),
+        ([], {"HEALTH_PORT": "9"}, "health_port", 9),
+        (["--health-port", "7"], {"HEALTH_PORT": "9"}, "health_port", 7),
+        ([], {"LOG_LEVEL": "debug"}, "log_level", "debug"),
+    ],
+)
+def test_options_win_over_the_environment_and_that_over_the_defaults(
+    argv: list[str], environ: dict[str, str], name: str, expected: Any
+) -> None:
+    assert getattr(parse(argv, environ), name) == expected
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "told"),
+    [
+        (["--agent-privileged", "maybe"], {}, "--agent-privileged"),
+        ([], {"AGENT_PRIVILEGED": "maybe"}, "--agent-privileged"),
+        (["--health-port", "http"], {}, "--health-port"),
+        ([], {"HEALTH_PORT": "http"}, "--health-port"),
+        (["--log-level", "loud"], {}, "choose debug, info, warning or error"),
+        ([], {"LOG_LEVEL": "loud"}, "choose debug, info, warning or error"),
+        (["--unknown"], {}, "--unknown"),
+    ],
+)
+def test_what_cannot_be_read_is_told_by_the_option_s_name(
+    argv: list[str], environ: dict[str, str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        parse(argv, environ)
+    assert raised.value.code == 2
+    assert told in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_help_names_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"], {})
+    told = capsys.readouterr().out
+    for variable in ("POD_NAMESPACE", "AGENT_PRIVILEGED", "HEALTH_PORT", "AGENT_PULL_SECRETS"):
+        assert f"${variable}" in told
+    assert "--agent-port" not in told
