@@ -1,0 +1,144 @@
+"""The watches' thread: what comes over from it, and how both ends end. Watching itself is tested
+against a real API server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from localregistry.controller import watches
+from localregistry.controller.watches import Sinks, watch
+from unit.controller.bodies import SYSTEM, until
+
+Watching = Callable[[Sinks, str, threading.Event], Any]
+
+
+def collecting(into: list[tuple[Any, ...]]) -> Sinks:
+    def sink(name: str) -> Callable[..., None]:
+        return lambda *arguments: into.append((name, threading.current_thread().name, *arguments))
+
+    return Sinks(*(sink(name) for name in ("registry", "child", "node", "agent", "trust")))
+
+
+def alive() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "watches"]
+
+
+def instead(monkeypatch: pytest.MonkeyPatch, watching: Watching) -> None:
+    monkeypatch.setattr(watches, "_watch", watching)
+
+
+async def until_stopped(stop: threading.Event) -> None:
+    while not stop.is_set():  # noqa: ASYNC110 - a flag of another thread
+        await asyncio.sleep(0.01)
+
+
+async def test_events_come_over_to_the_loop_that_asked_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def watching(sinks: Sinks, namespace: str, stop: threading.Event) -> None:
+        sinks.registry("team", namespace)
+        sinks.child({"kind": "Service"})
+        sinks.node({"kind": "Node"}, True)
+        sinks.agent({"kind": "Pod"}, False)
+        sinks.trust()
+        await until_stopped(stop)
+
+    instead(monkeypatch, watching)
+    came: list[tuple[Any, ...]] = []
+    running = asyncio.create_task(watch(collecting(came), namespace=SYSTEM))
+    await until(lambda: len(came) == 5)
+    here = threading.current_thread().name
+    assert came == [
+        ("registry", here, "team", SYSTEM),
+        ("child", here, {"kind": "Service"}),
+        ("node", here, {"kind": "Node"}, True),
+        ("agent", here, {"kind": "Pod"}, False),
+        ("trust", here),
+    ]
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_a_stop_waits_for_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def watching(sinks: Sinks, namespace: str, stop: threading.Event) -> None:
+        sinks.trust()
+        await until_stopped(stop)
+        await asyncio.sleep(0.1)
+
+    instead(monkeypatch, watching)
+    came: list[tuple[Any, ...]] = []
+    running = asyncio.create_task(watch(collecting(came), namespace=SYSTEM))
+    await until(lambda: came)
+    assert alive()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not alive()
+
+
+async def test_a_thread_that_does_not_end_holds_up_the_stop_for_a_bounded_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    release = threading.Event()
+
+    async def watching(sinks: Sinks, namespace: str, stop: threading.Event) -> None:
+        sinks.trust()
+        await until_stopped(release)
+
+    instead(monkeypatch, watching)
+    monkeypatch.setattr(watches, "STOP_SECONDS", 0.1)
+    came: list[tuple[Any, ...]] = []
+    running = asyncio.create_task(watch(collecting(came), namespace=SYSTEM))
+    await until(lambda: came)
+    running.cancel()
+    done, _ = await asyncio.wait({running}, timeout=1)
+    release.set()
+    assert done
+    await until(lambda: not alive())
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("the CRD is gone"), "the CRD is gone"),
+        (None, "the watches ended"),
+    ],
+    ids=["an error is raised here", "an end unasked is an error too"],
+)
+async def test_the_end_of_the_watches_is_the_operator_s(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | None, told: str
+) -> None:
+    async def watching(sinks: Sinks, namespace: str, stop: threading.Event) -> None:
+        if error:
+            raise error
+
+    instead(monkeypatch, watching)
+    with pytest.raises(RuntimeError, match=told):
+        await asyncio.wait_for(watch(collecting([]), namespace=SYSTEM), 2)
+    assert not alive()
+
+
+@pytest.mark.parametrize(
+    ("host", "server"),
+    [
+        ("10.96.0.1", "https://10.96.0.1:6443"),
+        ("fd00::1", "https://[fd00::1]:6443"),
+    ],
+)
+def test_in_a_pod_the_api_server_is_reached_by_its_address(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, host: str, server: str
+) -> None:
+    (tmp_path / "token").write_text("not-a-real-token\n")
+    monkeypatch.setattr(watches, "SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
+    info = watches._login()
+    assert info is not None
+    assert (info.server, info.token) == (server, "not-a-real-token")
