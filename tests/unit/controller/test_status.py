@@ -22,7 +22,7 @@ from unit.controller.bodies import HOST, KEY, SYSTEM, Clock, lreg, read
 from unit.controller.standin_api import StandInApi
 
 NOW = "2026-05-06T07:08:09Z"
-SIZE = {"storage": {"size": "1Gi"}}
+SIZE: dict[str, Any] = {"storage": {"size": "1Gi"}}
 TRUE, FALSE = ConditionStatus.TRUE, ConditionStatus.FALSE
 
 
