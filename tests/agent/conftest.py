@@ -94,6 +94,22 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "every_runtime: on all runtimes of the matrix, not on its core alone"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What the core of the matrix shows already is left to the long part on other runtimes."""
+    for item in items:
+        if item.get_closest_marker("every_runtime"):
+            continue
+        if any(not kind.core for kind in _kinds([item])):
+            item.add_marker(pytest.mark.long)
+
+
 NodeMaker = Callable[[Kind], Node]
 
 

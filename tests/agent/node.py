@@ -24,6 +24,11 @@ SETTLE_SECONDS = 30.0
 
 T = TypeVar("T")
 
+_SERVICE = (
+    *("-t", "nat", "-A", "OUTPUT", "-d", "10.96.0.0/12", "-p", "tcp"),
+    *("-m", "multiport", "--dports", "80,443", "-j", "REDIRECT", "--to-ports", "5000"),
+)
+
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -45,20 +50,18 @@ class Node:
         try:
             for address in (ADDRESS, OTHER_ADDRESS):
                 self.machine.add_address(address)
-            # The Service maps 443 to the registry's plain http port too, and the port of the name.
-            for port in (80, 443, 5000):
-                self.machine.spawn(
-                    store.command(),
-                    log=f"registry-{port}",
-                    chroot=False,
-                    env=store.environment(f":{port}"),
-                )
+            # As a Service does it: 80 and 443 lead to the registry's plain http port.
+            self.machine.run("iptables", *_SERVICE, chroot=False)
+            environment = store.environment(":5000")
+            self.machine.spawn(store.command(), log="registry", chroot=False, env=environment)
             self.runtime = runtimes.make(self.machine, kind, programs)
             self.runtime.prepare()
             self.runtime.start()
             archive = self.machine.path("/tmp/local.tar")
             archive.write_bytes(store.archive)
             self.runtime.load(Path("/tmp/local.tar"))
+            # As the kubelet reported it, when the runtime ran.
+            self.reported = self.runtime.reported
             self.pristine = self.machine.files()
         except BaseException:
             self.close()
@@ -72,18 +75,13 @@ class Node:
     def trust(self, *registries: TrustedRegistry, excluded: Sequence[str] = ()) -> str:
         """Writes trust document and task as the mounted volumes show them; gives the revision."""
         document = TrustDocument(registries)
-        task = Task(document.revision, self._reported(), tuple(excluded))
+        task = Task(document.revision, self.reported, tuple(excluded))
         for name, text in (("trust.json", document.to_json()), ("task", task.to_json())):
             path = self.machine.seen / "inputs" / name
             scratch = path.with_suffix(".new")
             scratch.write_text(text)
             scratch.rename(path)
         return document.revision
-
-    def _reported(self) -> str:
-        if not hasattr(self, "_runtime_version"):
-            self._runtime_version = self.runtime.reported
-        return self._runtime_version
 
     # The agent: root without any capability, as the least privileged of its DaemonSets.
 

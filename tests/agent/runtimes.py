@@ -25,7 +25,9 @@ START_SECONDS = 30.0
 @dataclass(frozen=True)
 class Kind:
     """One column of the matrix. `suite` is the Debian root; `built` are programs of Go modules that
-    take the place of the suite's; `flags` choose the image store where it is not the default."""
+    take the place of the suite's; `flags` choose the image store where it is not the default. What
+    is not `core` runs, but for the few cases of `every_runtime`, in the long part alone.
+    """
 
     name: str
     engine: str
@@ -33,6 +35,7 @@ class Kind:
     built: tuple[str, ...] = ()
     containerd_store: bool = False
     flags: tuple[str, ...] = ()
+    core: bool = False
 
     @property
     def graphdriver(self) -> bool:
@@ -40,19 +43,21 @@ class Kind:
         return self.engine == "docker" and not self.containerd_store
 
 
+STORE_BY_FLAG = ("--feature=containerd-snapshotter=true",)
+DRIVER_BY_FLAG = ("--storage-driver=overlay2",)
+CONTAINERD = ("containerd", "containerd-shim-runc-v2")
+
 KINDS = (
-    Kind("docker-20.10", "docker", "bookworm"),
+    Kind("docker-20.10", "docker", "bookworm", core=True),
     Kind("docker-26.1", "docker", "trixie"),
     Kind("docker-28.5", "docker", "forky"),
-    Kind(
-        "docker-28.5-store", "docker", "forky", (), True, ("--feature=containerd-snapshotter=true",)
-    ),
-    Kind("docker-29", "docker", "forky", ("dockerd",), False, ("--storage-driver=overlay2",)),
-    Kind("docker-29-store", "docker", "forky", ("dockerd",), True),
+    Kind("docker-28.5-store", "docker", "forky", containerd_store=True, flags=STORE_BY_FLAG),
+    Kind("docker-29", "docker", "forky", ("dockerd",), flags=DRIVER_BY_FLAG, core=True),
+    Kind("docker-29-store", "docker", "forky", ("dockerd",), containerd_store=True, core=True),
     Kind("containerd-1.6", "containerd", "bookworm"),
-    Kind("containerd-1.7", "containerd", "trixie"),
+    Kind("containerd-1.7", "containerd", "trixie", core=True),
     Kind("containerd-2.1", "containerd", "forky"),
-    Kind("containerd-2.4", "containerd", "forky", ("containerd", "containerd-shim-runc-v2")),
+    Kind("containerd-2.4", "containerd", "forky", CONTAINERD, core=True),
 )
 
 

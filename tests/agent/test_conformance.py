@@ -19,6 +19,7 @@ def done(report: Report) -> None:
     assert report.exceptions == {}
 
 
+@pytest.mark.every_runtime
 def test_a_registry_is_trusted_and_a_pull_proves_it(node: Node) -> None:
     done(node.apply(registry()))
     assert node.trusts()
@@ -41,6 +42,7 @@ def test_a_second_pass_writes_nothing(node: Node) -> None:
     assert node.writes() == before
 
 
+@pytest.mark.every_runtime
 def test_withdrawal_leaves_no_trace_and_the_running_daemon_forgets(node: Node) -> None:
     trusted = node.runtime.insecure() if isinstance(node.runtime, Docker) else set()
     done(node.apply(registry()))
@@ -53,6 +55,7 @@ def test_withdrawal_leaves_no_trace_and_the_running_daemon_forgets(node: Node) -
         assert NAME not in node.runtime.insecure()
 
 
+@pytest.mark.every_runtime
 def test_the_administrators_files_keep_every_byte(node: Node) -> None:
     admin = Admin(node)
     admin.settle_in()

@@ -106,6 +106,7 @@ def test_a_reload_would_switch_off_an_authorization_plugin(node: Node) -> None:
         docker.restart()
 
 
+@pytest.mark.long
 @only("docker-26.1")
 def test_a_reload_would_kill_docker_over_a_missing_plugin(node: Node) -> None:
     docker = given(node, '{"authorization-plugins": ["nosuch"]}', restart=False)
@@ -154,7 +155,7 @@ BROKEN = {
 INVALID = {NodeReason.FOREIGN_CONFIG_INVALID, NodeReason.ROLLED_BACK}
 
 
-@only("docker-20.10", "docker-28.5", "docker-29")
+@only("docker-20.10", "docker-26.1", "docker-29")
 def test_a_file_that_docker_could_not_start_with_is_left_alone(node: Node) -> None:
     docker = node.runtime
     assert isinstance(docker, Docker)
@@ -166,6 +167,7 @@ def test_a_file_that_docker_could_not_start_with_is_left_alone(node: Node) -> No
         assert NAME not in docker.insecure(), what
         node.apply()
         node.stop_agent()
+    mended(node)
 
 
 @pytest.mark.parametrize("what", ["truncated", "an unknown key", "an entry with a path"])
@@ -221,6 +223,7 @@ def test_a_key_taken_away_and_an_empty_list_are_not_the_same(node: Node) -> None
 @only("docker-20.10", "docker-28.5")
 def test_a_nested_dockerd_is_never_signalled(node: Node) -> None:
     docker = given(node, None)
+    node.machine.path("/tmp/none.json").write_text("{}")
     options = ["--data-root=/tmp/nested", "--exec-root=/run/nested", "--pidfile=/run/nested.pid"]
     options += ["--host=unix:///run/nested.sock", "--bridge=none", "--iptables=false"]
     options += ["--ip6tables=false", "--config-file=/tmp/none.json"]

@@ -78,7 +78,7 @@ def k3s(node: Node) -> Node:
     path.symlink_to(SOCKET)  # ctr asks there
     containerd.start()
     node.pristine = node.machine.files()
-    node._runtime_version = f"containerd://{containerd.version()}-k3s1"
+    node.reported = f"containerd://{containerd.version()}-k3s1"
     return node
 
 
