@@ -1,0 +1,187 @@
+"""The claim with the images, the name that only one may hold, and the push of the probe image."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from localregistry.controller.grants import Claim
+from localregistry.controller.kinds import (
+    CLAIM,
+    DEPLOYMENT,
+    INGRESS,
+)
+from localregistry.controller.steps import PUSH_AGAIN, PUSH_PATIENCE, SOON_AGAIN
+from localregistry.spec import names
+from localregistry.trust import NodeReason, NodeResult, Report
+from unit.controller.bodies import (
+    CHILD,
+    NAMESPACE,
+    claim,
+)
+from unit.controller.standin_api import DELETED
+from unit.controller.world import SIZE, World
+
+# The claim with the images
+
+
+async def test_a_lost_claim_is_not_made_again_unasked() -> None:
+    world = World(storage=SIZE)
+    await world.run()
+    lost = world.bound()["metadata"]["uid"]
+    await world.run()
+    assert world.status()["storage"]["claimUID"] == lost
+    world.api.remove(CLAIM, NAMESPACE, CHILD)
+    for _ in range(2):
+        await world.run()
+        assert world.condition("StorageReady") == ("False", "DataLost")
+        assert world.condition("RegistryAvailable") == ("False", "WaitingForStorage")
+        assert world.status()["storage"]["claimUID"] == lost
+        assert world.api.look(CLAIM, NAMESPACE, CHILD) is None
+    assert f"{names.ACCEPT_DATA_LOSS_ANNOTATION}={lost}" in world.message("StorageReady")
+
+
+async def test_a_lost_claim_is_made_again_when_the_user_says_so_and_only_that_one() -> None:
+    world = World(storage=SIZE)
+    await world.run()
+    lost = world.bound()["metadata"]["uid"]
+    world.api.remove(CLAIM, NAMESPACE, CHILD)
+    body = world.body()
+    body["metadata"]["annotations"] = {names.ACCEPT_DATA_LOSS_ANNOTATION: lost}
+    world.api.put(body)
+    await world.run_until_fresh()
+    new = world.live(CLAIM)["metadata"]["uid"]
+    assert world.status()["storage"]["claimUID"] == new != lost
+    world.api.remove(CLAIM, NAMESPACE, CHILD)
+    await world.run()
+    assert world.condition("StorageReady") == ("False", "DataLost")
+
+
+async def test_another_claim_of_the_name_is_not_the_one_with_the_images() -> None:
+    world = World(storage=SIZE)
+    await world.run()
+    body = world.bound()
+    world.api.remove(CLAIM, NAMESPACE, CHILD)
+    del body["metadata"]["uid"]
+    world.api.put(body)
+    await world.run()
+    assert world.condition("StorageReady") == ("False", "DataLost")
+
+
+async def test_a_claim_that_is_going_while_it_is_in_use_is_told_as_such() -> None:
+    world = World(storage=SIZE)
+    await world.run()
+    body = world.bound()
+    await world.run()
+    meta = {"deletionTimestamp": DELETED, "finalizers": ["kubernetes.io/pvc-protection"]}
+    world.api.put(body | {"metadata": body["metadata"] | meta})
+    await world.run()
+    assert world.condition("StorageReady") == ("False", "ClaimTerminating")
+    assert world.live(DEPLOYMENT)
+
+
+async def test_a_claim_of_the_user_that_is_not_there_is_told() -> None:
+    world = World(storage={"existingClaim": "mine"})
+    await world.run()
+    assert world.condition("StorageReady") == ("False", "ClaimNotFound")
+    assert world.api.look(CLAIM, NAMESPACE, CHILD) is None
+
+
+# The name
+
+
+def holder(**changes: Any) -> Claim:
+    return dataclasses.replace(claim("u0", name="first"), created="2020-01-01T00:00:00Z", **changes)
+
+
+async def test_a_name_that_another_holds_is_a_conflict_and_gets_no_ingress() -> None:
+    world = World()
+    await world.run()
+    assert world.live(INGRESS)
+    world.trust.update(holder())
+    await world.run()
+    assert world.api.look(INGRESS, NAMESPACE, CHILD) is None
+    for which in ("Exposed", "NodesReady"):
+        assert world.condition(which) == ("False", "HostConflict")
+        assert f"{NAMESPACE}/first" in world.message(which)
+    world.trust.drop(holder().key)
+    await world.run()
+    assert world.live(INGRESS)
+    assert world.condition("NodesReady")[1] != "HostConflict"
+
+
+async def test_an_unmanaged_registry_leaves_the_nodes_alone() -> None:
+    world = World(nodes={"management": "Unmanaged"})
+    await world.run()
+    world.available()
+    await world.run()
+    await world.trust.reconcile()
+    assert world.condition("NodesReady") == ("True", "Unmanaged")
+    assert world.condition("Ready")[0] == "True"
+    assert world.pushes == []
+    assert not world.trust.covers("u1")
+
+
+# The push of the probe image
+
+
+async def test_a_refused_push_is_no_fault_at_first_and_one_later() -> None:
+    world = World()
+    world.given.fleet.surveyed = True
+    await world.run()
+    world.available()
+    world.refused = "connection refused"
+    assert await world.run() == PUSH_AGAIN
+    assert world.condition("NodesReady") == ("Unknown", "WaitingForRegistry")
+    world.clock.now += PUSH_PATIENCE - 0.1
+    assert await world.run() == PUSH_AGAIN
+    world.clock.now += 0.2
+    assert await world.run() == SOON_AGAIN
+    assert world.condition("NodesReady") == ("False", "ProbePushFailed")
+    assert "connection refused" in world.message("NodesReady")
+    world.refused = ""
+    await world.run()
+    await world.trust.reconcile()
+    assert world.trust.covers("u1")
+
+
+async def test_each_start_of_a_registry_gets_the_patience_anew() -> None:
+    world = World()
+    await world.run()
+    world.available()
+    world.refused = "connection refused"
+    assert await world.run() == PUSH_AGAIN
+    world.available(False)
+    await world.run()
+    world.clock.now += 3600
+    world.available()
+    assert await world.run() == PUSH_AGAIN
+
+
+async def test_a_probe_image_that_a_node_cannot_pull_is_pushed_again() -> None:
+    world = World()
+    await world.ready()
+    failed = {"u1": NodeResult(NodeReason.PULL_FAILED, "manifest unknown")}
+    world.given.fleet.reports["n1"] = Report(world.trust.document.revision, "", failed)
+    await world.run()
+    assert len(world.pushes) == 2
+
+
+async def test_a_registry_that_does_not_answer_for_a_while_keeps_its_trust() -> None:
+    world = World()
+    await world.ready()
+    world.available(False)
+    await world.run()
+    await world.trust.reconcile()
+    assert world.trust.covers("u1")
+    assert world.condition("RegistryAvailable")[0] == "False"
+
+
+async def test_until_the_agents_were_asked_the_nodes_stand_as_they_stood() -> None:
+    world = World()
+    await world.ready()
+    before = world.status()
+    world.given.fleet.surveyed = False
+    world.given.fleet.reports.clear()
+    await world.run()
+    assert world.status() == before
