@@ -337,5 +337,16 @@ def test_a_bad_port_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_options_fall_back_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCALREGISTRY_TRUST_FILE", "/x")
-    options = app.parser().parse_args(["--host-root", "/y"])
+    options = app.read_options(["--host-root", "/y"])
     assert (options.trust_file, options.host_root, options.port) == ("/x", "/y", 9808)
+
+
+@pytest.mark.parametrize("port", [None, "1234"])
+def test_without_a_command_line_the_options_are_the_same(
+    monkeypatch: pytest.MonkeyPatch, port: str | None
+) -> None:
+    monkeypatch.setenv("LOCALREGISTRY_STATE_DIR", "/z")
+    if port:
+        monkeypatch.setenv("LOCALREGISTRY_PORT", port)
+    assert vars(app.read_options([])) == vars(app.parser().parse_args([]))
+    assert app.read_options([]).port == int(port or 9808)
