@@ -63,6 +63,27 @@ class Admin:
         else:
             machine.write(self.node.trust_file, None)
 
+    def add(self, number: int) -> None:
+        """One of many edits, each of a line in a file that the agent writes too."""
+        machine = self.node.machine
+        hosts = machine.read("/etc/hosts") or b""
+        machine.write("/etc/hosts", hosts + b"10.9.8.%d\thost-%d\n" % (number, number))
+        if self.node.kind.graphdriver:
+            body = json.loads(machine.read(self.node.runtime.config_path) or b"{}")
+            body.setdefault("insecure-registries", []).append(f"host-{number}.example")
+            machine.write(self.node.runtime.config_path, json.dumps(body))
+
+    def added(self) -> set[int]:
+        """The numbers of those edits that are all there."""
+        machine = self.node.machine
+        words = set((machine.read("/etc/hosts") or b"").decode().split())
+        found = {n for n in range(100) if f"host-{n}" in words}
+        if self.node.kind.graphdriver:
+            body = json.loads(machine.read(self.node.runtime.config_path) or b"{}")
+            listed = set(body["insecure-registries"])
+            found = {n for n in found if f"host-{n}.example" in listed}
+        return found
+
     def edited(self) -> bool:
         """Whether his edit is all there."""
         machine = self.node.machine

@@ -105,6 +105,24 @@ def test_an_edit_of_the_administrator_meanwhile_is_kept(node: Node) -> None:
         assert NAME.encode() not in (node.machine.read(path) or b"")
 
 
+def test_of_two_writers_at_once_neither_loses_a_line(node: Node) -> None:
+    """An administrator's tool that writes the same files all the time, while trust changes."""
+    admin = Admin(node)
+    node.start_agent()
+    for number in range(24):
+        if number % 6 == 0:
+            node.trust(registry())
+        elif number % 6 == 3:
+            node.trust()
+        admin.add(number)
+        time.sleep(0.15)
+    done(node.apply(registry()))
+    assert node.trusts()
+    assert admin.added() == set(range(24))
+    done(node.apply())
+    assert admin.added() == set(range(24))
+
+
 def test_two_registries_come_and_go_apart(node: Node) -> None:
     first, second = registry("u1"), registry("u2", OTHER_NAME, address=OTHER_ADDRESS, port=5000)
     done(node.apply(first, second))

@@ -1,0 +1,77 @@
+"""Docker's own files, on the real one: what is made, shared, bound and rolled back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agent.conftest import only
+from agent.node import NAME, Node, registry
+from agent.runtimes import Docker
+from localregistry.trust import NodeReason
+
+
+@only("graphdriver")
+def test_daemon_json_is_made_where_there_is_none_with_our_key_alone(node: Node) -> None:
+    path = node.machine.path("/etc/docker/daemon.json")
+    assert not path.exists()
+    assert node.apply(registry()).exceptions == {}
+    status = path.stat()
+    assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o644, 0, 0)
+    body = json.loads(path.read_bytes())
+    # Docker 29.10 trusts loopback no longer by itself where the key is there.
+    assert body.keys() == {"insecure-registries"}
+    assert set(body["insecure-registries"]) == {NAME, "127.0.0.0/8", "::1/128"}
+    assert node.apply().exceptions == {}
+    assert not path.exists()
+
+
+@only("graphdriver")
+def test_what_docker_refuses_to_reload_is_rolled_back_and_told_in_its_words(node: Node) -> None:
+    """A signal has no answer: only /info tells that it did nothing."""
+    docker = node.runtime
+    assert isinstance(docker, Docker)
+    content = '{"no-such-option": 1}'
+    node.machine.write(docker.config_path, content)
+    node.pristine = node.machine.files()
+    result = node.apply(registry()).exceptions["u1"]
+    assert result.reason in {NodeReason.ROLLED_BACK, NodeReason.FOREIGN_CONFIG_INVALID}
+    assert docker.config_path in result.message
+    assert not node.trusts()
+    assert node.machine.read(docker.config_path) == content.encode()
+    node.apply()
+    assert node.changes() == {}
+    node.machine.write(docker.config_path, None)
+
+
+@only("graphdriver")
+def test_a_bound_hosts_file_is_written_in_place(node: Node) -> None:
+    """As in a kind node, where a rename over /etc/hosts is refused."""
+    node.machine.run("sh", "-c", "cp /etc/hosts /tmp/bound && mount --bind /tmp/bound /etc/hosts")
+    node.pristine = node.machine.files()
+    inode = node.machine.path("/etc/hosts").stat().st_ino
+    assert node.apply(registry()).exceptions == {}
+    assert node.trusts()
+    assert node.apply().exceptions == {}
+    assert node.changes() == {}
+    assert node.machine.path("/etc/hosts").stat().st_ino == inode
+
+
+@pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "killed"])
+@only("graphdriver")
+def test_a_docker_that_was_down_is_configured_when_it_is_back(node: Node, stopped: bool) -> None:
+    docker = node.runtime
+    if stopped:
+        docker.stop()
+    else:
+        node.machine.run("sh", "-c", f"kill -9 {docker.pid}")
+        node.until(lambda: not docker.alive, 10, "end of dockerd")
+    revision = node.trust(registry())
+    node.start_agent()
+    waits = node.until(lambda: node.report(), 10, "agent").exceptions["u1"]
+    assert waits.reason is NodeReason.PENDING
+    node.machine.path("/run/docker.pid").unlink(missing_ok=True)
+    docker.start()
+    assert node.settle(revision).exceptions == {}
+    assert node.trusts()
