@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from localregistry.agent.inputs import Inputs
-from localregistry.trust import Task, TrustDocument
+from localregistry.agent.inputs import Goal, Inputs
+from localregistry.trust import Damaged, Task, TrustDocument
 
 from .standins import registry
 
@@ -137,3 +137,79 @@ def test_an_old_time_stamp_is_news_all_the_same(volumes: Volumes, tmp_path: Path
     for path in tmp_path.iterdir():
         os.utime(path, (0, 0))
     assert volumes.inputs.poll()
+
+
+LAST = Goal("r0", "containerd://1.7.24", ONE.registries)
+
+
+def _with_last(volumes: Volumes, tmp_path: Path) -> Inputs:
+    volumes.inputs = Inputs(tmp_path / "trust.json", tmp_path / "task", LAST)
+    return volumes.inputs
+
+
+@pytest.mark.parametrize("content", [None, *DAMAGED.values()], ids=["missing", *DAMAGED])
+def test_at_a_start_with_a_damaged_document_the_last_goal_holds(
+    volumes: Volumes, tmp_path: Path, content: str | None
+) -> None:
+    inputs = _with_last(volumes, tmp_path)
+    volumes.task(TWO)
+    if content is not None:
+        volumes.put("trust.json", content)
+    assert inputs.poll()
+    # The runtime is that of now: the node may have got another one meanwhile.
+    assert inputs.goal == Goal("r0", "docker://26.1.5", ONE.registries)
+    assert "nothing is changed" in inputs.complaint
+    assert not inputs.poll()
+    volumes.trust(TWO)
+    assert inputs.poll()
+    assert inputs.goal is not None
+    assert inputs.goal.revision == TWO.revision
+    assert not inputs.complaint
+
+
+def test_the_last_goal_holds_while_the_two_do_not_fit(volumes: Volumes, tmp_path: Path) -> None:
+    inputs = _with_last(volumes, tmp_path)
+    volumes.trust(ONE)
+    volumes.task(TWO)
+    assert inputs.poll()
+    assert inputs.goal is not None
+    assert inputs.goal.revision == "r0"
+    assert not inputs.complaint
+
+
+def test_an_excluded_registry_is_not_of_the_last_goal(volumes: Volumes, tmp_path: Path) -> None:
+    inputs = _with_last(volumes, tmp_path)
+    volumes.task(ONE, "u1")
+    assert inputs.poll()
+    assert inputs.goal is not None
+    assert inputs.goal.registries == ()
+
+
+def test_a_good_document_needs_no_last_goal(volumes: Volumes, tmp_path: Path) -> None:
+    inputs = _with_last(volumes, tmp_path)
+    volumes.trust(TWO)
+    volumes.task(TWO)
+    assert inputs.poll()
+    assert inputs.goal is not None
+    assert inputs.goal.revision == TWO.revision
+
+
+@pytest.mark.parametrize("task", ["", "{", None], ids=["empty", "damaged", "missing"])
+def test_without_a_task_there_is_no_last_goal_either(
+    volumes: Volumes, tmp_path: Path, task: str | None
+) -> None:
+    inputs = _with_last(volumes, tmp_path)
+    if task is not None:
+        volumes.put("task", task)
+    assert not inputs.poll()
+    assert inputs.goal is None
+
+
+def test_a_goal_is_kept_as_it_is() -> None:
+    assert Goal.from_json(LAST.to_json()) == LAST
+
+
+@pytest.mark.parametrize("change", [("10.96.0.7", "10.96.0.8"), ('"revision"', '"x"'), ("{", "[")])
+def test_a_kept_goal_that_was_changed_is_damaged(change: tuple[str, str]) -> None:
+    with pytest.raises(Damaged):
+        Goal.from_json(LAST.to_json().decode().replace(*change).encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -297,3 +298,24 @@ def test_a_journal_of_a_newer_agent_is_left_alone(lab: Lab) -> None:
     lab.tell()
     assert lab.run(CHECK_SECONDS).exceptions == {}
     assert lab.node.snapshot() == lab.before
+
+
+@pytest.mark.parametrize("task", [True, False], ids=["with a task", "before there is a task"])
+def test_a_start_after_a_kill_mends_what_was_torn(lab: Lab, task: bool) -> None:
+    lab.tell(registry())
+    lab.run(1)
+    good = lab.node.read("/etc/hosts")
+    other = good.replace(b"10.96.0.7", b"10.96.0.8").replace(b"localhost", b"LOCALHOST")
+    journal = State(lab.directory / "state").journal
+    record = journal.get("/etc/hosts")
+    assert record is not None
+    torn = (journal.keep(good), journal.keep(other))
+    journal.put("/etc/hosts", replace(record, torn=torn))
+    lab.node.write("/etc/hosts", other[:30] + good[30:])
+    lab.node.write("/etc/.localregistry.tmp", b"half")
+    if not task:
+        lab.put("task", "")
+    lab.restart()
+    lab.run(1)
+    assert lab.node.read("/etc/hosts") == good
+    assert not (lab.node.root / "etc/.localregistry.tmp").exists()
