@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -350,3 +351,61 @@ def test_without_a_command_line_the_options_are_the_same(
         monkeypatch.setenv("LOCALREGISTRY_PORT", port)
     assert vars(app.read_options([])) == vars(app.parser().parse_args([]))
     assert app.read_options([]).port == int(port or 9808)
+
+
+def test_spegel_is_named_and_the_other_registries_are_still_repaired(lab: Lab) -> None:
+    other = FILE.replace("registry.example.internal", "other.example")
+    lab.tell(registry(), registry("u2", "other.example"))
+    lab.run()
+    (lab.node.root / "etc/containerd/certs.d/_backup").mkdir()
+    for _ in range(3):
+        (lab.node.root / FILE.lstrip("/")).unlink()
+        (lab.node.root / FILE.lstrip("/")).parent.rmdir()
+        lab.run(CHECK_SECONDS)
+    (lab.node.root / other.lstrip("/")).unlink()
+    exceptions = lab.run(CHECK_SECONDS).exceptions
+    assert exceptions.keys() == {"u1"}
+    assert exceptions["u1"].reason is NodeReason.CONTENDED
+    assert "Spegel" in exceptions["u1"].message
+    assert lab.node.read(other)
+    assert not (lab.node.root / FILE.lstrip("/")).exists()
+    assert lab.run(600).exceptions == {}
+    assert lab.node.read(FILE)
+
+
+def test_what_removes_the_whole_directory_is_repaired_at_once(lab: Lab) -> None:
+    lab.tell(registry(), registry("u2", "other.example"))
+    lab.run(1)
+    lab.run()
+    good = lab.node.snapshot()
+    directory = lab.node.root / "etc/containerd/certs.d"
+    for path in sorted(directory.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    directory.rmdir()
+    lab.run()  # the event is seen
+    assert lab.run(1.0).exceptions == {}
+    assert lab.node.snapshot() == good
+
+
+def test_a_complaint_is_logged_once_and_its_end_too(lab: Lab) -> None:
+    lab.tell(registry())
+    lab.run()
+    good = (lab.directory / "trust.json").read_text()
+    (lab.directory / "trust.json").write_text("{}")
+    for _ in range(5):
+        lab.run(CHECK_SECONDS)
+    assert len([line for line in lab.logged if "nothing is changed" in line]) == 1
+    (lab.directory / "trust.json").write_text(good)
+    lab.run()
+    assert lab.logged[-1] == "What was complained of is mended."
+
+
+def test_the_health_answer_carries_the_complaint(lab: Lab) -> None:
+    lab.tell(registry())
+    (lab.directory / "trust.json").write_text("{}")
+    lab.run()
+    lab.agent.heartbeat = time.monotonic()
+    status, _, text = app._health(lab.agent)
+    assert (status, text.startswith("ok nothing is changed")) == (200, True)
+    lab.agent.heartbeat -= app.STALLED_SECONDS + 1
+    assert app._health(lab.agent)[0] == 503
