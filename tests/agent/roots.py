@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from kind import digest, locks, progress, shell
+from kind import debian, digest, locks, progress, shell
 from kind.settings import Settings
 
 _SECONDS = 60
@@ -42,9 +42,9 @@ def ensure(settings: Settings, suite: str) -> Path:
             return target
         scratch = target.with_suffix(".part")
         shutil.rmtree(scratch, ignore_errors=True)
-        if shutil.which("mmdebstrap") is None:
-            raise shell.Failed("mmdebstrap makes the test nodes: apt-get install mmdebstrap")
-        with progress.Progress(1).step(f"root of {suite}", "mmdebstrap", seconds=_SECONDS):
+        report = progress.Progress(1)
+        debian.require("mmdebstrap", report, otherwise="it makes the test nodes; install it")
+        with report.step(f"root of {suite}", "mmdebstrap", seconds=_SECONDS):
             include = f"--include={','.join(packages)}"
             shell.run(["mmdebstrap", *_OPTIONS, include, suite, scratch], timeout=1200)
         for old in folder.glob(f"{suite}-*"):

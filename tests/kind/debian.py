@@ -77,7 +77,11 @@ def ensure(settings: Settings, root: Root, report: progress.Progress) -> Path:
     target = settings.cache / "rootfs" / f"{root.name}-{root.key}.tar"
     if target.exists():
         return target
-    _require(report)
+    require(
+        "mmdebstrap",
+        report,
+        otherwise="install it, or set NODE_IMAGE=kindest/node:VERSION where images can be pulled",
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(".part.tar")
     report.grow(1)
@@ -101,20 +105,21 @@ def ensure(settings: Settings, root: Root, report: progress.Progress) -> Path:
     return target
 
 
-def _require(report: progress.Progress) -> None:
-    if shutil.which("mmdebstrap"):
+def require(program: str, report: progress.Progress, *, otherwise: str) -> None:
+    """Install the Debian package of this name where the program is missing.
+
+    Raises Failed where that cannot be done here; ``otherwise`` says what else can be.
+    """
+    if shutil.which(program):
         return
     if not machine.is_root() or shutil.which("apt-get") is None:
-        raise shell.Failed(
-            "mmdebstrap is needed to build images here: install it, or set "
-            "NODE_IMAGE=kindest/node:VERSION where images can be pulled"
-        )
+        raise shell.Failed(f"{program} is needed here: {otherwise}")
     report.grow(1)
     env = {"DEBIAN_FRONTEND": "noninteractive"}
-    with report.step("mmdebstrap", "installing", seconds=20):
+    with report.step(program, "installing", seconds=20):
         shell.run(["apt-get", "update"], timeout=300, env=env)
         shell.run(
-            ["apt-get", "install", "-y", "--no-install-recommends", "mmdebstrap"],
+            ["apt-get", "install", "-y", "--no-install-recommends", program],
             timeout=600,
             env=env,
         )
