@@ -83,12 +83,16 @@ class Node:
             scratch.rename(path)
         return document.revision
 
-    # The agent: root without any capability, as the least privileged of its DaemonSets.
+    # The agent: root without any capability, as the least privileged of its DaemonSets, or as the
+    # privileged one.
+
+    privileged = False
 
     def start_agent(self) -> None:
         self._agents += 1
         base = self.machine.base
-        python = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+        least = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+        python = [] if self.privileged else least
         python += [sys.executable, "-m", "localregistry.cli", "agent"]
         options = {
             "host-root": base / "root",

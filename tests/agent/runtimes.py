@@ -174,7 +174,9 @@ class Docker(Runtime):
         self._install("cri-dockerd")
 
     def launch(self) -> int:
-        argv = ["dockerd", *self._FLAGS, *self.kind.flags, *self.flags]
+        # With its path, as systemd starts it.
+        program = "/usr/local/bin/dockerd" if self.kind.built else "/usr/sbin/dockerd"
+        argv = [program, *self._FLAGS, *self.kind.flags, *self.flags]
         if self.kind.suite == "bookworm":
             argv.append("--oom-score-adjust=0")  # -500 needs a capability that sandboxes lack
         # Go's own resolver remembers /etc/hosts for 5 s, which would cost each case as much. Docker

@@ -35,9 +35,12 @@ def test_what_docker_refuses_to_reload_is_rolled_back_and_told_in_its_words(node
     content = '{"no-such-option": 1}'
     node.machine.write(docker.config_path, content)
     node.pristine = node.machine.files()
+    node.privileged = True  # the words need CAP_SYS_CHROOT
     result = node.apply(registry()).exceptions["u1"]
     assert result.reason in {NodeReason.ROLLED_BACK, NodeReason.FOREIGN_CONFIG_INVALID}
-    assert docker.config_path in result.message
+    # Docker 20.10 cannot be asked for them.
+    words = docker.config_path if node.kind.name == "docker-20.10" else "no-such-option"
+    assert words in result.message
     assert not node.trusts()
     assert node.machine.read(docker.config_path) == content.encode()
     node.apply()
