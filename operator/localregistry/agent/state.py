@@ -14,6 +14,8 @@ from localregistry.agent.inputs import Goal
 from localregistry.agent.journal import Journal
 from localregistry.trust import Damaged
 
+LOCK = "lock"
+
 
 class Busy(Exception):
     """Another agent holds the node: during a rolling update two may run for a moment."""
@@ -79,15 +81,20 @@ class State:
     def _vanish(self) -> None:
         # By hand: shutil would bring three compression libraries into memory.
         with contextlib.suppress(OSError):
-            for directory in (self._directory / "content", self._directory):
-                for entry in directory.iterdir() if directory.is_dir() else ():
-                    if not entry.is_dir():
-                        entry.unlink(missing_ok=True)
-                if directory.is_dir():
-                    directory.rmdir()
+            content = self._directory / "content"
+            for entry in content.iterdir() if content.is_dir() else ():
+                entry.unlink(missing_ok=True)
+            if content.is_dir():
+                content.rmdir()
+            others = [entry for entry in self._directory.iterdir() if entry.name != LOCK]
+            for entry in others:
+                entry.unlink(missing_ok=True)
+            # The node may be another agent's from here on: nothing of its own is removed.
+            (self._directory / LOCK).unlink(missing_ok=True)
+            self._directory.rmdir()
 
     def _lock(self) -> int:
-        path = self._directory / "lock"
+        path = self._directory / LOCK
         for _ in range(10):  # another agent may remove the directory between two of these calls
             try:
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,6 +102,8 @@ class State:
             except FileNotFoundError:
                 continue
             except OSError as error:
+                if isinstance(error, FileExistsError) and not self._directory.exists():
+                    continue
                 raise files.refusal(error, path) from error
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -409,3 +409,47 @@ def test_the_last_goal_outlives_a_process_and_damage_is_none(tmp_path: Path) -> 
     for damage in (b"", b"{}", b"[]", path.read_bytes().replace(b"10.96.0.7", b"10.96.0.8")):
         path.write_bytes(damage)
         assert State(tmp_path / "state").goal() is None
+
+
+def test_a_directory_that_another_agent_removes_just_now_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    make = Path.mkdir
+    races = [FileExistsError(errno.EEXIST, "File exists"), FileNotFoundError()]
+
+    def race(self: Path, *arguments: object, **options: object) -> None:
+        if races:
+            raise races.pop()
+        make(self, mode=0o700, exist_ok=True)
+
+    monkeypatch.setattr(Path, "mkdir", race)
+    with State(tmp_path / "state").held():
+        assert (tmp_path / "state/lock").exists()
+    assert not races
+
+
+def test_a_file_in_the_place_of_the_directory_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    state = State(tmp_path / "state")
+    with pytest.raises(files.Refused, match="File exists"), state.held():
+        pass
+
+
+def test_the_lock_goes_last(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From then on another agent may write there, and nothing that it wrote may be removed."""
+    state = State(tmp_path / "state")
+    removed: list[str] = []
+    unlink = Path.unlink
+
+    def note(self: Path, missing_ok: bool = False) -> None:
+        removed.append(self.name)
+        unlink(self, missing_ok=missing_ok)
+
+    with state.held():
+        state.journal.put("/x", Record())
+        state.save_goal(Goal("r", "x", ()))
+        state.journal.forget("/x")
+        monkeypatch.setattr(Path, "unlink", note)
+    assert removed[-1] == "lock"
+    assert {"journal.json", "goal.json"} <= set(removed)
+    assert not (tmp_path / "state").exists()
