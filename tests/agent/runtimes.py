@@ -114,6 +114,10 @@ class Runtime(ABC):
         """Its identity: PID, start and number of restarts, as far as the runtime tells them."""
 
     @abstractmethod
+    def end_container(self) -> None:
+        """Takes it away, its cgroups included."""
+
+    @abstractmethod
     def version(self) -> str: ...
 
     def start(self, *, wait: bool = True) -> None:
@@ -243,6 +247,9 @@ class Docker(Runtime):
         what = "{{.State.Pid}} {{.State.StartedAt}} {{.RestartCount}} {{.State.Running}}"
         return self.machine.run("docker", "inspect", f"--format={what}", "stays")[1]
 
+    def end_container(self) -> None:
+        self.machine.run("docker", "rm", "--force", "stays")
+
     def run_container(self) -> str:
         return self.machine.run("docker", "run", "--rm", "--network=none", images.LOCAL)[1]
 
@@ -322,7 +329,11 @@ class Containerd(Runtime):
         return self.container()
 
     def container(self) -> str:
-        return self.machine.run("ctr", "-n", "k8s.io", "tasks", "ls")[1]
+        lines = self.machine.run("ctr", "-n", "k8s.io", "tasks", "ls")[1].splitlines()
+        return next(line for line in lines if line.startswith("stays"))
+
+    def end_container(self) -> None:
+        self.machine.run("ctr", "-n", "k8s.io", "tasks", "rm", "--force", "stays")
 
     def run_container(self) -> str:
         name = f"case-{time.monotonic_ns()}"

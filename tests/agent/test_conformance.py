@@ -208,6 +208,7 @@ def test_containers_run_on_while_trust_comes_and_goes(node: Node) -> None:
     done(node.apply(registry()))
     done(node.apply())
     assert node.runtime.container() == before
+    node.runtime.end_container()
 
 
 def test_a_symbolic_link_is_followed_and_stays(node: Node) -> None:
