@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from agent import roots, store
+from agent.matrix import KINDS, Kind
 from agent.node import Node
-from agent.runtimes import KINDS, Kind
 from kind import build, machine, settings, shell
 
 GO_PROGRAMS = ("registry", "cri-dockerd", "containerd", "containerd-shim-runc-v2", "dockerd")

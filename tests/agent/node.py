@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from agent import images, runtimes, snapshots
 from agent.machine import Machine
-from agent.runtimes import Kind, NotTrusted
+from agent.matrix import Kind
+from agent.runtimes import NotTrusted
 from agent.store import Store
 from localregistry.trust import Report, Task, TrustDocument, TrustedRegistry
 

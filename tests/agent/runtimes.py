@@ -1,4 +1,4 @@
-"""The runtimes of the matrix, and how each is started, asked and restarted on a test's machine."""
+"""How each runtime is started, asked and restarted on a test's machine."""
 
 from __future__ import annotations
 
@@ -8,57 +8,18 @@ import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
 from typing import Any
 
 from agent import images
 from agent.machine import Machine
+from agent.matrix import Kind
 from localregistry.agent import wire
 from localregistry.agent.grpc import CallError, Channel
 
 # A daemon on a loaded machine of two cores; seen: 0.3 to 1.5 s.
 START_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One column of the matrix. `suite` is the Debian root; `built` are programs of Go modules that
-    take the place of the suite's; `flags` choose the image store where it is not the default. What
-    is not `core` runs, but for the few cases of `every_runtime`, in the long part alone.
-    """
-
-    name: str
-    engine: str
-    suite: str
-    built: tuple[str, ...] = ()
-    containerd_store: bool = False
-    flags: tuple[str, ...] = ()
-    core: bool = False
-
-    @property
-    def graphdriver(self) -> bool:
-        """Docker's own image store: daemon.json, /etc/hosts and a signal. All else: hosts.toml."""
-        return self.engine == "docker" and not self.containerd_store
-
-
-STORE_BY_FLAG = ("--feature=containerd-snapshotter=true",)
-DRIVER_BY_FLAG = ("--storage-driver=overlay2",)
-CONTAINERD = ("containerd", "containerd-shim-runc-v2")
-
-KINDS = (
-    Kind("docker-20.10", "docker", "bookworm", core=True),
-    Kind("docker-26.1", "docker", "trixie"),
-    Kind("docker-28.5", "docker", "forky"),
-    Kind("docker-28.5-store", "docker", "forky", containerd_store=True, flags=STORE_BY_FLAG),
-    Kind("docker-29", "docker", "forky", ("dockerd",), flags=DRIVER_BY_FLAG, core=True),
-    Kind("docker-29-store", "docker", "forky", ("dockerd",), containerd_store=True, core=True),
-    Kind("containerd-1.6", "containerd", "bookworm"),
-    Kind("containerd-1.7", "containerd", "trixie", core=True),
-    Kind("containerd-2.1", "containerd", "forky"),
-    Kind("containerd-2.4", "containerd", "forky", CONTAINERD, core=True),
-)
 
 
 class NotTrusted(Exception):
