@@ -3,13 +3,12 @@ reads what is there, and may be the first, the second or one after a crash."""
 
 from __future__ import annotations
 
-import hashlib
 import select
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localregistry.agent import files, names, runtimes
+from localregistry.agent import files, names, proofs, runtimes
 from localregistry.agent.contention import Contention
 from localregistry.agent.guest import Guest
 from localregistry.agent.helper import Running, Runtime
@@ -20,7 +19,7 @@ from localregistry.agent.state import Busy, State
 from localregistry.agent.verifier import Verifier
 from localregistry.agent.watch import Watch
 from localregistry.agent.writer import Detected, Plan
-from localregistry.trust import NodeReason, NodeResult, Report, TrustedRegistry
+from localregistry.trust import NodeReason, NodeResult, Report
 
 # Drift is repaired within 10 s: seen within 5. Reads two or three small files.
 CHECK_SECONDS = 5.0
@@ -30,6 +29,10 @@ DEBOUNCE_SECONDS = 1.0
 
 # A runtime that is not there yet, another agent that holds the node, a file that changed under us.
 SOON_SECONDS = 1.0
+
+# A runtime that is not there for this many passes is looked for less often: it costs a look at
+# every process of the node.
+SOON_PASSES = 60
 
 # A runtime that lives is asked anew for its configuration; costs a helper process.
 DETECT_SECONDS = 300.0
@@ -67,6 +70,8 @@ class Agent:
         self._watch = Watch()
         self._contention = Contention(clock, guest)
         self._pace = Pace(clock)
+        self._followed: list[str] | None = None
+        self._waited = 0
         self._recovered = False
         self._complained = ""
         self._make_writer = make_writer
@@ -172,7 +177,9 @@ class Agent:
                 raise files.Refused(journal.problem, transient=False)
             self._recover()
             found = self._detect(writer)
-            if isinstance(found, NodeResult) and found.reason is NodeReason.PENDING:
+            waiting = isinstance(found, NodeResult) and found.reason is NodeReason.PENDING
+            self._waited = self._waited + 1 if waiting else 0
+            if 0 < self._waited <= SOON_PASSES:
                 self._due = self._clock() + SOON_SECONDS
             plan, failed = self._bring(writer, goal, found)
             failed = {**self._leave_others(runtimes.kind(goal.runtime)), **failed}
@@ -190,13 +197,15 @@ class Agent:
             self._verifier.want({})
             return
         results = {**plan.refused, **failed}
-        keys = {u: key for u, key in _keys(goal, plan, found).items() if u not in results}
+        keys = {u: key for u, key in proofs.keys(goal, plan, found).items() if u not in results}
         self._pass = _Pass(results, keys)
         kept = {uid: key for uid, key in self._proofs.items() if keys.get(uid) == key}
         self._unsaved |= kept != self._proofs
         self._proofs = kept
         self._verifier.want({uid: key for uid, key in keys.items() if uid not in kept})
-        self._watch.follow(self._guest.host.resolve(path) for path in journal.paths())
+        if self._followed != (paths := journal.paths()) or self._watch.stirred:
+            self._watch.follow(self._guest.host.resolve(path) for path in paths)
+            self._followed = paths
 
     def _bring(
         self, writer: AnyWriter, goal: Goal, found: Detected | NodeResult
@@ -218,7 +227,7 @@ class Agent:
         if plan.reload and not self._withdraws(goal, plan) and (seconds := self._pace.wait()) > 0:
             self._due = min(self._due, self._clock() + seconds)
             words = f"{plan.daemon} is told in {seconds:.0f} s, of all changes until then at once."
-            keys = _keys(goal, plan, found)
+            keys = proofs.keys(goal, plan, found)
             waiting = [uid for uid, key in keys.items() if self._proofs.get(uid) != key]
             return plan, dict.fromkeys(waiting, NodeResult(NodeReason.PENDING, words)) | contended
         with self._state.held():
@@ -331,16 +340,3 @@ class Agent:
             return None
         registry = next((r for r in goal.registries if r.uid == uid), None)
         return self._writer[1].verify(self._calls, found, registry) if registry else None
-
-
-def _keys(goal: Goal, plan: Plan, found: Detected | NodeResult) -> dict[str, str]:
-    """UID → what its proof will be proof of, for all that the plan serves."""
-    identity = found.identity if isinstance(found, Detected) else ""
-    wanted = {registry.uid: registry for registry in goal.registries}
-    return {uid: proof_key(wanted[uid], identity, text) for uid, text in plan.entries.items()}
-
-
-def proof_key(registry: TrustedRegistry, identity: str, entry: str) -> str:
-    """What a proof holds for: this registry, this start of the runtime, this text on the node."""
-    text = "\0".join([registry.digest(), identity, entry])
-    return hashlib.sha256(text.encode()).hexdigest()

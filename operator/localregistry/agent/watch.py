@@ -16,7 +16,7 @@ from pathlib import Path
 # sys/inotify.h
 _CLOSE_WRITE, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x8, 0x40, 0x80, 0x100, 0x200
 _DELETE_SELF, _MOVE_SELF, _OVERFLOW, _IGNORED = 0x400, 0x800, 0x4000, 0x8000
-_ONLY_DIRECTORIES = 0x01000000
+_ONLY_DIRECTORIES, _IS_DIRECTORY = 0x01000000, 0x40000000
 _MASK = _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
 
 # struct inotify_event: wd, mask, cookie, len, and then the name.
@@ -30,6 +30,8 @@ class Watch:
     def __init__(self) -> None:
         self._descriptor = -1
         self._names: dict[int, frozenset[str]] = {}
+        # Whether directories came or went since the last `follow`, which is due again.
+        self.stirred = False
         with contextlib.suppress(OSError, AttributeError):
             self._libc = ctypes.CDLL(None, use_errno=True)
             self._descriptor = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -51,6 +53,7 @@ class Watch:
         for handle in self._names.keys() - found.keys():
             self._libc.inotify_rm_watch(self._descriptor, handle)
         self._names = found
+        self.stirred = False
 
     def happened(self) -> bool:
         """Whether one of the files, or a directory on the way to it, came, went or was written
@@ -76,6 +79,7 @@ class Watch:
             handle, mask, _, length = _EVENT.unpack_from(raw, offset)
             name = os.fsdecode(raw[offset + _EVENT.size :][:length].rstrip(b"\0"))
             offset += _EVENT.size + length
+            self.stirred |= bool(mask & (_IS_DIRECTORY | _IGNORED | _OVERFLOW | _MOVE_SELF))
             if mask & _IGNORED:
                 self._names.pop(handle, None)
                 continue

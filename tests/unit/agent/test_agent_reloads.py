@@ -14,6 +14,7 @@ from localregistry.agent.agent import CHECK_SECONDS, Agent
 from localregistry.agent.guest import Guest
 from localregistry.agent.inputs import Inputs
 from localregistry.agent.paths import HostRoot
+from localregistry.agent.procs import Process
 from localregistry.agent.state import State
 from localregistry.trust import NodeReason, NodeResult, Report, Task, TrustDocument, TrustedRegistry
 
@@ -319,3 +320,24 @@ def test_a_start_after_a_kill_mends_what_was_torn(lab: Lab, task: bool) -> None:
     lab.run(1)
     assert lab.node.read("/etc/hosts") == good
     assert not (lab.node.root / "etc/.localregistry.tmp").exists()
+
+
+def test_a_runtime_that_is_not_there_is_looked_for_less_often_after_a_minute(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    named = Signalled.named
+
+    def look(self: Signalled, comm: str) -> list[Process]:
+        looks.append(lab.clock.now)
+        return named(self, comm)
+
+    monkeypatch.setattr(Signalled, "named", look)
+    lab.daemon.serving = False
+    lab.tell(registry())
+    start = lab.clock.now
+    lab.run(120)
+    assert len([at for at in looks if at <= start + 50]) > 40
+    assert len([at for at in looks if at > start + 70]) <= 11
+    lab.daemon.serving = True
+    assert lab.run(CHECK_SECONDS + 1).exceptions == {}

@@ -140,3 +140,16 @@ def test_many_passes_hold_one_descriptor(watch: Watch, file: Path) -> None:
     for _ in range(50):
         watch.follow([file])
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("undo", UNDOINGS, ids=lambda undo: undo.__name__.strip("_"))
+def test_only_directories_that_come_or_go_make_following_due(
+    watch: Watch, file: Path, undo: object
+) -> None:
+    watch.follow([file])
+    assert callable(undo)
+    undo(file)
+    watch.happened()
+    assert watch.stirred is (undo in (_clear_directory, _move_directory))
+    watch.follow([file])
+    assert not watch.stirred
