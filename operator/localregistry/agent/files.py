@@ -154,6 +154,8 @@ def make_directory(path: Path, mode: int = 0o755) -> None:
 
 def remove_directory_if_empty(path: Path) -> bool:
     """Whether it is gone. A directory with somebody else's content stays."""
+    if not os.path.lexists(path):
+        return True  # a read-only file system refuses the call before it misses the directory
     try:
         (path / TEMPORARY).unlink(missing_ok=True)
         path.rmdir()
