@@ -11,6 +11,12 @@ from localregistry.agent.versions import release
 
 SECONDS = 10.0
 
+# systemd's own default: dockerd looks for docker-proxy there, and finds its file invalid without.
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+# What dockerd may miss in this environment and has in its own: no fault of the file.
+_NOT_OF_THE_FILE = ("userland-proxy-path",)
+
 _IN_ROOT = (
     "import os, sys; os.chroot(sys.argv[1]); os.chdir('/'); os.execv(sys.argv[2], sys.argv[2:])"
 )
@@ -28,10 +34,16 @@ def ask(host: HostRoot, process: Process, version: str) -> str:
     command = [sys.executable, "-I", "-c", _IN_ROOT, str(host.root), program, "--validate", *flags]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS, check=False, env={}
+            command,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            env=_ENVIRONMENT,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     if done.returncode == 0 or "Traceback" in done.stderr:
         return ""
-    return " ".join(done.stderr.split())[:500]
+    words = " ".join(done.stderr.split())[:500]
+    return "" if any(fault in words for fault in _NOT_OF_THE_FILE) else words
