@@ -21,8 +21,8 @@ demo: $(VENV)/.installed ## A real cluster, a registry in it, a push, and pods o
 	$(PY) -m e2e.demo up
 
 .PHONY: test
-test: $(VENV)/.installed ## Everything: lint, types, unit, api and e2e tests, with one summary
-	$(PY) -m tiers lint unit api e2e
+test: $(VENV)/.installed ## Everything: lint, types, unit, agent, api and e2e tests, with one summary
+	$(PY) -m tiers lint unit agent api e2e
 
 ##@ Parts of them
 
@@ -34,6 +34,10 @@ demo-clean: $(VENV)/.installed ## Remove the demo, and show that each node is as
 test-unit: $(VENV)/.installed ## Unit tests: no cluster, under 30 s
 	$(PY) -m tiers unit
 
+.PHONY: test-agent
+test-agent: $(VENV)/.installed ## The node agent on real dockerds and containerds of many releases
+	$(PY) -m tiers agent
+
 .PHONY: test-api
 test-api: $(VENV)/.installed ## Tests against a real etcd and kube-apiserver (built on first use)
 	$(PY) -m tiers api
@@ -44,7 +48,7 @@ test-e2e: $(VENV)/.installed ## Tests on the kind cluster: real kubelets, docker
 
 .PHONY: test-all
 test-all: $(VENV)/.installed ## As `test`, with what takes minutes by its nature
-	$(PY) -m tiers --long lint unit api e2e
+	$(PY) -m tiers --long lint unit agent api e2e
 
 .PHONY: cluster
 cluster: ## Bring up the kind cluster: one control plane, one Docker worker, one containerd worker

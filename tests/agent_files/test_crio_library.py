@@ -6,7 +6,6 @@ import hashlib
 import http.server
 import json
 import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,15 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from kind import debian, progress
 from localregistry.agent import cridropin, files
-from localregistry.trust import TrustedRegistry
+from localregistry.trust import Probe, TrustedRegistry
 
-from .labs import NAME
-from .standins import registry
-
-SKOPEO = shutil.which("skopeo")
-
-pytestmark = pytest.mark.skipif(SKOPEO is None, reason="skopeo is not installed")
+NAME = "registry.example.internal"
 
 DOCKER = "application/vnd.docker"
 MANIFEST = json.dumps(
@@ -91,7 +86,7 @@ class Home:
 
     def pull(self, image: str) -> str:
         """The error, "" where the manifest came."""
-        command = [SKOPEO or "", "--insecure-policy", "inspect", "--raw", f"docker://{image}"]
+        command = ["skopeo", "--insecure-policy", "inspect", "--raw", f"docker://{image}"]
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.directory)}
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=60, check=False
@@ -100,9 +95,21 @@ class Home:
         return done.stderr if done.returncode else ""
 
 
+@pytest.fixture(scope="session")
+def skopeo() -> None:
+    debian.require("skopeo", progress.Progress(1), otherwise="install it for this test")
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path, skopeo: None) -> Home:
     return Home(tmp_path)
+
+
+def registry(
+    uid: str = "u1", *names: str, address: str = "127.0.0.1", port: int = 80
+) -> TrustedRegistry:
+    probe = Probe(f"{NAME}/localregistry-probe:v1", "sha256:c", "sha256:m")
+    return TrustedRegistry(uid, "ns/dev", names or (NAME,), address, port, probe)
 
 
 def test_a_pull_of_the_name_goes_to_the_service(home: Home, server: Registry) -> None:
