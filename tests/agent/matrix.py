@@ -35,7 +35,7 @@ KINDS = (
     Kind("docker-26.1", "docker", "trixie"),
     Kind("docker-28.5", "docker", "forky"),
     Kind("docker-28.5-store", "docker", "forky", containerd_store=True, flags=STORE_BY_FLAG),
-    Kind("docker-29", "docker", "forky", ("dockerd",), flags=DRIVER_BY_FLAG, core=True),
+    Kind("docker-29", "docker", "forky", ("dockerd",), flags=DRIVER_BY_FLAG),
     Kind("docker-29-store", "docker", "forky", ("dockerd",), containerd_store=True, core=True),
     Kind("containerd-1.6", "containerd", "bookworm"),
     Kind("containerd-1.7", "containerd", "trixie", core=True),
