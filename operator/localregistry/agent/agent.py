@@ -224,7 +224,8 @@ class Agent:
                 return plan, contended
         else:
             contended = {}
-        if plan.reload and not self._withdraws(goal, plan) and (seconds := self._pace.wait()) > 0:
+        paced = plan.reload and not self._withdraws(goal, plan)
+        if paced and (seconds := self._pace.wait()) > 0:
             self._due = min(self._due, self._clock() + seconds)
             words = f"{plan.daemon} is told in {seconds:.0f} s, of all changes until then at once."
             keys = proofs.keys(goal, plan, found)
@@ -235,7 +236,7 @@ class Agent:
             for change in plan.changes:
                 self._log(f"{change.path}: {'removed' if change.after is None else 'written'}")
             failed = writer.apply(plan, found)
-        if plan.reload:
+        if paced:
             self._pace.signalled()
         if not failed:
             self._contention.in_order(change.path for change in plan.changes)

@@ -11,29 +11,34 @@ COALESCE_SECONDS = 0.5
 # Each reload makes dockerd read and apply all of its file.
 WINDOW_SECONDS, PER_WINDOW = 60.0, 6
 
-# When that is used up, and doubled each time it is used up again.
+# A window that is used up closes until its first signal is a minute old. Where the next one is used
+# up as soon, somebody goes on for ever: then a pause on top, doubled each time.
 PAUSE_SECONDS, MAX_PAUSE_SECONDS = 60.0, 600.0
 
 
 class Pace:
-    """Asked before each signal but those of a roll-back or withdrawal, which never wait."""
+    """Asked before each signal but those of a roll-back or withdrawal, which never wait and do not
+    count: taking trust away must not keep the next registry waiting."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._wanted_since: float | None = None
         self._signals: list[float] = []
-        self._closed_until = 0.0
-        self._pause = PAUSE_SECONDS
+        self._closed_until = float("-inf")
+        self._pause = 0.0
 
     def wait(self) -> float:
         """Seconds until a signal that is wanted now may be sent; 0 is at once."""
         now = self._clock()
         if self._wanted_since is None:
             self._wanted_since = now
-        if len([t for t in self._signals if now - t < WINDOW_SECONDS]) >= PER_WINDOW:
-            self._signals = [self._signals[-1]]
-            self._closed_until = now + self._pause
-            self._pause = min(self._pause * 2, MAX_PAUSE_SECONDS)
+        recent = [t for t in self._signals if now - t < WINDOW_SECONDS]
+        if len(recent) >= PER_WINDOW and now >= self._closed_until:
+            again = now - self._closed_until < WINDOW_SECONDS
+            self._pause = (
+                min(max(self._pause * 2, PAUSE_SECONDS), MAX_PAUSE_SECONDS) if again else 0
+            )
+            self._closed_until = recent[-PER_WINDOW] + WINDOW_SECONDS + self._pause
         return max(self._wanted_since + COALESCE_SECONDS - now, self._closed_until - now, 0.0)
 
     def calm(self) -> None:
@@ -41,9 +46,7 @@ class Pace:
         self._wanted_since = None
 
     def signalled(self) -> None:
-        """One was sent, whatever for."""
+        """One that had to wait for its turn was sent."""
         now = self._clock()
         self.calm()
-        if self._signals and now - self._signals[-1] > MAX_PAUSE_SECONDS:
-            self._pause = PAUSE_SECONDS
         self._signals = [*(t for t in self._signals if now - t < WINDOW_SECONDS), now]

@@ -7,8 +7,8 @@ import pytest
 from localregistry.agent.pace import (
     COALESCE_SECONDS,
     MAX_PAUSE_SECONDS,
-    PAUSE_SECONDS,
     PER_WINDOW,
+    WINDOW_SECONDS,
     Pace,
 )
 
@@ -50,10 +50,13 @@ def test_a_want_that_has_passed_does_not_shorten_the_next(pace: Pace, clock: Clo
     assert pace.wait() == COALESCE_SECONDS
 
 
-def test_the_seventh_signal_of_a_minute_waits_a_minute(pace: Pace, clock: Clock) -> None:
-    for _ in range(PER_WINDOW):
+def test_the_seventh_signal_waits_until_the_first_is_a_minute_old(pace: Pace, clock: Clock) -> None:
+    assert _signal(pace, clock) == COALESCE_SECONDS
+    first = clock.now
+    for _ in range(PER_WINDOW - 1):
         assert _signal(pace, clock) == COALESCE_SECONDS
-    assert _signal(pace, clock) == PAUSE_SECONDS
+    _signal(pace, clock)
+    assert clock.now == first + WINDOW_SECONDS
 
 
 def test_signals_now_and_then_never_wait(pace: Pace, clock: Clock) -> None:
@@ -63,23 +66,26 @@ def test_signals_now_and_then_never_wait(pace: Pace, clock: Clock) -> None:
 
 
 def test_who_goes_on_waits_longer_and_longer_to_an_end(pace: Pace, clock: Clock) -> None:
-    waits = [_signal(pace, clock) for _ in range(40)]
+    waits = [_signal(pace, clock) for _ in range(60)]
     pauses = [wait for wait in waits if wait > COALESCE_SECONDS]
-    assert pauses[:3] == [60, 120, 240]
-    assert max(pauses) == MAX_PAUSE_SECONDS
+    assert pauses == sorted(pauses)
+    assert pauses[0] < WINDOW_SECONDS < pauses[1] < pauses[2]
+    assert WINDOW_SECONDS < pauses[-1] <= WINDOW_SECONDS + MAX_PAUSE_SECONDS
 
 
 def test_a_quiet_time_is_a_new_beginning(pace: Pace, clock: Clock) -> None:
     for _ in range(20):
         _signal(pace, clock)
-    clock.now += MAX_PAUSE_SECONDS + 1
+    clock.now += WINDOW_SECONDS + 1
     assert [_signal(pace, clock) for _ in range(PER_WINDOW)] == [COALESCE_SECONDS] * PER_WINDOW
-    assert _signal(pace, clock) == PAUSE_SECONDS
+    assert _signal(pace, clock) < WINDOW_SECONDS
 
 
-def test_no_minute_sees_more_than_six(pace: Pace, clock: Clock) -> None:
+@pytest.mark.parametrize("gaps", [(0,), (50, 0, 0, 0, 0), (9, 1, 30)], ids=str)
+def test_no_minute_sees_more_than_six(pace: Pace, clock: Clock, gaps: tuple[int, ...]) -> None:
     sent = []
-    for _ in range(60):
+    for gap in gaps * 60:
+        clock.now += gap
         _signal(pace, clock)
         sent.append(clock.now)
     for start in sent:
