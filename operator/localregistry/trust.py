@@ -63,7 +63,8 @@ class TrustedRegistry:
     """One registry that nodes shall trust.
 
     `names` are `host[:port]` as they stand in image references; `address` and `port` are those of
-    the Service, reachable from every node.
+    the Service, reachable from every node. `dns`: the node resolves the names itself and goes to
+    whatever answers there. `preview`: nodes report what they would change, and change nothing.
     """
 
     uid: str
@@ -72,10 +73,14 @@ class TrustedRegistry:
     address: str
     port: int
     probe: Probe
+    dns: bool = False
+    preview: bool = False
 
-    @property
-    def endpoint(self) -> str:
-        """`http://address[:port]` of the Service, with brackets around an IPv6 address."""
+    def endpoint(self, name: str) -> str:
+        """Where a node finds `name`: `http://name`, or `http://address[:port]` of the Service with
+        brackets around an IPv6 address."""
+        if self.dns:
+            return f"http://{name}"
         address = f"[{self.address}]" if ":" in self.address else self.address
         return f"http://{address}" if self.port == 80 else f"http://{address}:{self.port}"
 
@@ -165,12 +170,16 @@ class Report:
     """What an agent answers: the revision it has worked through, and the exceptions to success.
 
     A registry of that revision that is not among the exceptions is configured and was pulled from.
-    A UID that is among them but no longer in the document could not be withdrawn yet.
+    A UID that is among them but no longer in the document could not be withdrawn yet. `excluded`
+    are those of the task that was worked through: they are neither configured nor proved here.
+    `previews` has, for each registry that is only looked at, the lines of what would be done.
     """
 
     revision: str
     runtime: str = ""
     exceptions: Mapping[str, NodeResult] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
+    previews: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         body = {
@@ -181,6 +190,8 @@ class Report:
                 uid: {"reason": result.reason.value, "message": result.message}
                 for uid, result in sorted(self.exceptions.items())
             },
+            "excluded": sorted(self.excluded),
+            "previews": {uid: list(lines) for uid, lines in sorted(self.previews.items())},
         }
         return json.dumps(body, sort_keys=True)
 
@@ -192,7 +203,16 @@ class Report:
                 str(uid): _result(str(item["reason"]), str(item.get("message", "")))
                 for uid, item in body["exceptions"].items()
             }
-            return cls(str(body["revision"]), str(body.get("runtime", "")), exceptions)
+            return cls(
+                str(body["revision"]),
+                str(body.get("runtime", "")),
+                exceptions,
+                excluded=tuple(str(uid) for uid in body.get("excluded", ())),
+                previews={
+                    str(uid): tuple(str(line) for line in lines)
+                    for uid, lines in body.get("previews", {}).items()
+                },
+            )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Damaged(f"report: {error!r}") from error
 
@@ -206,7 +226,11 @@ def _result(reason: str, message: str) -> NodeResult:
 
 
 def _registry_to_json(registry: TrustedRegistry) -> dict[str, Any]:
+    # Without the defaults: revisions and proofs of agents that know no such field stay what they
+    # were, and one that meets such a field finds a revision that does not fit, and changes nothing.
+    flags = {"dns": registry.dns, "preview": registry.preview}
     return {
+        **{name: True for name, on in flags.items() if on},
         "uid": registry.uid,
         "owner": registry.owner,
         "names": list(registry.names),
@@ -229,6 +253,8 @@ def _registry_from_json(item: Mapping[str, Any]) -> TrustedRegistry:
         address=str(item["address"]),
         port=int(item["port"]),
         probe=Probe(str(probe["image"]), str(probe["config"]), str(probe["manifest"])),
+        dns=bool(item.get("dns", False)),
+        preview=bool(item.get("preview", False)),
     )
 
 

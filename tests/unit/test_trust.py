@@ -24,7 +24,13 @@ TWO = replace(ONE, uid="u2", owner="ns/b", names=("b.example.internal",), addres
 
 
 @pytest.mark.parametrize(
-    "document", [TrustDocument(), TrustDocument((ONE,)), TrustDocument((ONE, TWO))]
+    "document",
+    [
+        TrustDocument(),
+        TrustDocument((ONE,)),
+        TrustDocument((ONE, TWO)),
+        TrustDocument((replace(ONE, dns=True), replace(TWO, preview=True))),
+    ],
 )
 def test_a_document_is_read_back_as_it_was_written(document: TrustDocument) -> None:
     assert TrustDocument.from_json(document.to_json()) == document
@@ -44,6 +50,8 @@ def test_the_order_of_the_registries_is_no_news() -> None:
         {"port": 5000},
         {"probe": replace(PROBE, config="sha256:d")},
         {"uid": "u9"},
+        {"dns": True},
+        {"preview": True},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -60,10 +68,20 @@ def test_whatever_a_node_would_do_otherwise_is_a_new_revision(change: dict[str, 
         (TWO, "http://[fd00::1]"),
         (replace(ONE, port=5000), "http://10.96.0.1:5000"),
         (replace(TWO, port=5000), "http://[fd00::1]:5000"),
+        (replace(ONE, dns=True), "http://a.example.internal:5000"),
+        (replace(TWO, dns=True), "http://b.example.internal"),
     ],
 )
-def test_the_endpoint_is_a_url_of_the_service(registry: TrustedRegistry, endpoint: str) -> None:
-    assert registry.endpoint == endpoint
+def test_the_endpoint_is_a_url_of_the_service_or_of_the_name(
+    registry: TrustedRegistry, endpoint: str
+) -> None:
+    assert registry.endpoint(registry.names[0]) == endpoint
+
+
+@pytest.mark.parametrize("field", ["dns", "preview"])
+def test_what_is_the_default_is_not_written_so_that_older_proofs_hold(field: str) -> None:
+    assert field not in TrustDocument((ONE,)).to_json()
+    assert field in TrustDocument((replace(ONE, **{field: True}),)).to_json()
 
 
 def damaged(change: str) -> str:
@@ -135,8 +153,19 @@ def test_a_damaged_task_is_none(text: str) -> None:
 
 def test_a_report_is_read_back_as_it_was_written() -> None:
     result = NodeResult(NodeReason.FLAG_CONFLICT, 'dockerd has "--insecure-registry"')
-    report = Report("r1", "docker://26.1.5", {"u1": result})
+    report = Report(
+        "r1",
+        "docker://26.1.5",
+        {"u1": result},
+        excluded=("u2", "u3"),
+        previews={"u4": ("--- /etc/hosts", "+ 10.96.0.1\ta"), "u5": ()},
+    )
     assert Report.from_json(report.to_json()) == report
+
+
+def test_a_report_of_an_older_agent_previews_and_excludes_nothing() -> None:
+    report = Report.from_json('{"revision":"r","exceptions":{}}')
+    assert (report.excluded, report.previews) == ((), {})
 
 
 @pytest.mark.parametrize(
@@ -147,6 +176,8 @@ def test_a_report_is_read_back_as_it_was_written() -> None:
         "[]",
         '{"revision": "r", "exceptions": []}',
         '{"revision": "r", "exceptions": {"u": 1}}',
+        '{"revision": "r", "exceptions": {}, "previews": 1}',
+        '{"revision": "r", "exceptions": {}, "excluded": 1}',
     ],
 )
 def test_a_report_that_cannot_be_read_proves_nothing(text: str) -> None:

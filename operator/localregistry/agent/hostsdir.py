@@ -45,12 +45,15 @@ class HostsDirectory:
             if problem is not None:
                 refused[registry.uid] = problem
                 continue
-            content = hoststoml.render(
-                owner=registry.owner, uid=registry.uid, endpoint=registry.endpoint
-            )
-            paths = [file(directory, name) for name in registry.names]
-            contents |= dict.fromkeys(paths, content)
-            entries[registry.uid] = "\n".join([*paths, content.decode()])
+            rendered = {
+                file(directory, name): hoststoml.render(
+                    owner=registry.owner, uid=registry.uid, endpoint=registry.endpoint(name)
+                )
+                for name in registry.names
+            }
+            contents |= rendered
+            texts = dict.fromkeys(content.decode() for content in rendered.values())
+            entries[registry.uid] = "\n".join([*rendered, *texts])
         seen = self._marked(directory) if isinstance(directory, str) else ()
         return self.own.plan(contents, seen=seen, refused=refused, entries=entries)
 
