@@ -24,6 +24,8 @@ class Claim:
 
     `address` is its Service's cluster IP ("" while there is none). `reachable` tells that the
     registry has answered and holds the probe image: nodes are never pointed at what cannot answer.
+    `served`: whether the Service has the host's port; None since the host was changed, until the
+    reconcile has come to the Service.
     """
 
     uid: str
@@ -35,6 +37,7 @@ class Claim:
     address: str = ""
     port: int = 80
     reachable: bool = False
+    served: bool | None = None
 
     @property
     def key(self) -> Key:
@@ -97,21 +100,17 @@ def decide(claims: Claims, current: TrustDocument, *, limit: int = MAX_DOCUMENT_
     not answer for a while: withdrawing trust would not mend it. Where not all fit, those that are
     in the document already stay, then the older ones come first.
     """
-    trusted = {entry.uid for entry in current.registries}
-    granted = [
-        claim
-        for claim in claims
-        if claim.managed
-        and claim.address
-        and (claim.reachable or claim.uid in trusted)
-        and claims.holder(claim.host.name, current) == claim
-    ]
-    granted.sort(key=lambda claim: (claim.uid not in trusted, claim.age))
+    trusted = {entry.uid: entry for entry in current.registries}
+    granted: list[tuple[Claim, TrustedRegistry]] = []
+    for claim in claims:
+        entry = _deserved(claim, trusted.get(claim.uid), claims, current)
+        if entry:
+            granted.append((claim, entry))
+    granted.sort(key=lambda pair: (pair[0].uid not in trusted, pair[0].age))
     entries: list[TrustedRegistry] = []
     left_out: set[str] = set()
     size = len(TrustDocument().to_json())
-    for claim in granted:
-        entry = _entry(claim)
+    for claim, entry in granted:
         size += _bytes(entry)
         if size > limit:
             left_out.add(claim.uid)
@@ -120,9 +119,33 @@ def decide(claims: Claims, current: TrustDocument, *, limit: int = MAX_DOCUMENT_
     return Grants(TrustDocument(tuple(sorted(entries, key=lambda e: e.uid))), frozenset(left_out))
 
 
+def _deserved(
+    claim: Claim, entry: TrustedRegistry | None, claims: Claims, current: TrustDocument
+) -> TrustedRegistry | None:
+    """The entry of one claim, which has `entry` now; None where it is to have none."""
+    if not (claim.managed and claim.address and (claim.reachable or entry)):
+        return None
+    if claim.served is None and entry:
+        # In the moment between the change of the host and that of the Service a node would be
+        # pointed at a port that is not there yet. A name that another waits for is given up.
+        free = all(claims.holder(name, current) in (None, claim) for name in _names(entry))
+        return entry if free else None
+    if claim.served and claims.holder(claim.host.name, current) == claim:
+        return _entry(claim)
+    return None
+
+
 def with_trust(claim: Claim, *, host: Host, address: str, port: int) -> Claim:
     """The claim of a suspended LocalRegistry that nodes trust: what they trust now."""
-    return replace(claim, host=host, address=address, port=port, managed=True, reachable=True)
+    return replace(
+        claim,
+        host=host,
+        address=address,
+        port=port,
+        managed=True,
+        reachable=True,
+        served=True,
+    )
 
 
 def without_trust(claim: Claim) -> Claim:

@@ -114,6 +114,9 @@ class NodeTrust:
         entry = self._entry(registry.uid)
         if known is None or known.uid != registry.uid:
             known = None
+        served: bool | None = True if self.covers(registry.uid, registry.spec.host) else None
+        if known and known.host == registry.spec.host:
+            served = known.served
         return Claim(
             uid=registry.uid,
             namespace=registry.namespace,
@@ -124,6 +127,7 @@ class NodeTrust:
             address=known.address if known else entry.address if entry else "",
             port=self._port,
             reachable=known.reachable if known else entry is not None,
+            served=served,
         )
 
     def update(self, claim: Claim) -> None:
@@ -150,9 +154,10 @@ class NodeTrust:
         holder = self.claims.holder(claim.host.name, self.document)
         return holder if holder and holder.key != claim.key else None
 
-    def covers(self, uid: str) -> bool:
-        """Whether nodes are told to trust it."""
-        return self._entry(uid) is not None
+    def covers(self, uid: str, host: Host | None = None) -> bool:
+        """Whether nodes are told to trust it, and by this name, where one is given."""
+        entry = self._entry(uid)
+        return entry is not None and (host is None or str(host) in entry.names)
 
     def left_out(self, uid: str) -> bool:
         """Whether the document had no room for it."""

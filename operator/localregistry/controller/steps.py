@@ -171,7 +171,11 @@ class Steps:
         if live and served:
             work.findings.put(readiness.available(registry, live))
             address = str((served.get("spec") or {}).get("clusterIP") or "")
-            work.claim = replace(work.claim, address="" if address == "None" else address)
+            work.claim = replace(
+                work.claim,
+                address="" if address == "None" else address,
+                served=service.serves(served, registry),
+            )
 
     async def _exposure(self, work: Work) -> None:
         registry = work.registry
@@ -194,6 +198,8 @@ class Steps:
             message = "Nodes are left alone, as spec.nodes.management says"
             work.found(which, Reason.UNMANAGED, message, ConditionStatus.TRUE)
             return
+        if work.claim.served is None:
+            work.claim = replace(work.claim, served=False)
         holder = self._trust.holder_other_than(work.claim)
         stored = work.findings.conditions[ConditionType.STORAGE_READY]
         available = work.findings.conditions[ConditionType.REGISTRY_AVAILABLE]
@@ -212,7 +218,7 @@ class Steps:
         elif self._trust.left_out(registry.uid):
             message = "The nodes' trust document is full: remove LocalRegistries that are not used"
             work.found(which, Reason.TRUST_TOO_LARGE, message)
-        elif not self._trust.covers(registry.uid):
+        elif not self._trust.covers(registry.uid, registry.spec.host):
             message = "Nodes are configured as soon as the registry answers"
             work.found(which, Reason.WAITING_FOR_REGISTRY, message, ConditionStatus.UNKNOWN)
         elif work.findings.nodes is not None:

@@ -17,7 +17,7 @@ HTTPS_PORT = 443
 
 def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | None:
     """A Service whose ports all lead to the registry's plain-http port."""
-    ports = {HTTP_PORT, HTTPS_PORT, registry.spec.host.port or HTTP_PORT}
+    ports = {HTTP_PORT, HTTPS_PORT, _host_port(registry)}
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -28,6 +28,16 @@ def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | N
             "ports": [_port(number) for number in sorted(ports)],
         },
     }
+
+
+def serves(live: dict[str, Any], registry: LocalRegistry) -> bool:
+    """Whether a Service as read has the port by which nodes know the registry."""
+    ports = (live.get("spec") or {}).get("ports") or ()
+    return any(port.get("port") == _host_port(registry) for port in ports)
+
+
+def _host_port(registry: LocalRegistry) -> int:
+    return registry.spec.host.port or HTTP_PORT
 
 
 def _port(number: int) -> dict[str, Any]:

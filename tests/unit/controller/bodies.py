@@ -84,6 +84,7 @@ def claim(uid: str = "u1", *, name: str = "dev", host: str = HOST, reachable: bo
         managed=True,
         address="10.96.0.9",
         reachable=reachable,
+        served=True,
     )
 
 

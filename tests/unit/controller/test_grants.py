@@ -21,6 +21,7 @@ def claim(name: str, *, host: str = "registry.example.internal", created: str = 
         managed=True,
         address="10.96.0.10",
         reachable=True,
+        served=True,
     )
 
 
@@ -38,7 +39,7 @@ def granted(table: Claims, current: TrustDocument | None = None) -> list[str]:
 def test_a_registry_that_can_be_pulled_from_is_granted_its_name() -> None:
     (entry,) = decide(claims(claim("dev")), TrustDocument()).document.registries
     assert entry.names == ("registry.example.internal",)
-    assert entry.endpoint == "http://10.96.0.10"
+    assert entry.endpoint("registry.example.internal") == "http://10.96.0.10"
     assert entry.owner == "registries/dev"
     assert entry.probe.image == "registry.example.internal/localregistry-probe:v1"
 
@@ -49,6 +50,8 @@ def test_a_registry_that_can_be_pulled_from_is_granted_its_name() -> None:
         pytest.param({"managed": False}, id="its nodes are not to be managed"),
         pytest.param({"address": ""}, id="it has no address yet"),
         pytest.param({"reachable": False}, id="it has not answered yet"),
+        pytest.param({"served": None}, id="its Service has not been looked at"),
+        pytest.param({"served": False}, id="its Service lacks the port"),
     ],
 )
 def test_a_registry_is_not_granted_its_name_while(change: dict[str, object]) -> None:
@@ -64,6 +67,38 @@ def test_trust_is_withdrawn_when_its_reason_goes() -> None:
     current = decide(claims(claim("dev")), TrustDocument()).document
     assert granted(claims(), current) == []
     assert granted(claims(replace(claim("dev"), managed=False)), current) == []
+
+
+PORT = "registry.example.internal:5000"
+
+
+def changed(served: bool | None, host: str = PORT) -> Claim:
+    return replace(claim("dev", host=host), served=served)
+
+
+def test_a_changed_host_is_told_to_nodes_only_when_the_service_has_its_port() -> None:
+    old = decide(claims(claim("dev")), TrustDocument()).document
+    assert decide(claims(changed(None)), old).document == old, "a moment later it is known"
+    (new,) = decide(claims(changed(True)), old).document.registries
+    assert new.names == (PORT,)
+
+
+def test_a_changed_host_whose_port_the_service_does_not_get_is_trusted_by_no_name() -> None:
+    old = decide(claims(claim("dev")), TrustDocument()).document
+    assert granted(claims(changed(False)), old) == []
+
+
+def test_a_name_is_not_kept_for_a_moment_where_another_waits_for_it() -> None:
+    old = decide(claims(claim("dev")), TrustDocument()).document
+    moved = changed(None, host="moved.example.internal")
+    assert granted(claims(moved), old) == ["uid-dev"]
+    assert granted(claims(moved, claim("waits", created="2")), old) == ["uid-waits"]
+
+
+def test_a_change_of_port_alone_does_not_give_the_name_to_an_older_one() -> None:
+    old = decide(claims(claim("dev", created="2")), TrustDocument()).document
+    older = claim("older", created="1")
+    assert granted(claims(replace(changed(None), created="2"), older), old) == ["uid-dev"]
 
 
 def test_of_two_claimants_without_a_holder_the_older_gets_the_name() -> None:

@@ -10,6 +10,7 @@ import pytest
 from localregistry.controller.errors import ApiError
 from localregistry.controller.kinds import CONFIG_MAP, DAEMON_SET
 from localregistry.resources import node_agent, trust_config
+from localregistry.spec.hosts import Host
 from localregistry.trust import (
     DOCUMENT_KEY,
     NodeReason,
@@ -182,6 +183,20 @@ async def test_a_document_of_an_earlier_process_stays_until_the_claims_say_other
     assert api.writes == []
 
 
+async def test_a_host_that_was_changed_while_no_operator_ran_waits_for_its_service() -> None:
+    body = trust_config.build(document(entry()), CONFIG)
+    given = Trust(StandInApi(body))
+    await given.trust.load()
+    claimed = given.trust.seen(read(host=f"{HOST}:5000"))
+    assert claimed.served is None
+    await given.trust.reconcile()
+    assert given.trust.document == document(entry())
+    given.trust.update(dataclasses.replace(claimed, served=True))
+    await given.trust.reconcile()
+    assert given.trust.covers("u1", Host.parse(f"{HOST}:5000"))
+    assert not given.trust.covers("u1", Host.parse(HOST))
+
+
 async def test_a_registry_that_went_while_no_operator_ran_is_withdrawn() -> None:
     api = StandInApi(trust_config.build(document(entry()), CONFIG))
     given = Trust(api)
@@ -212,7 +227,8 @@ async def test_a_lost_document_is_written_anew_when_the_registries_have_answered
     given.trust.update(second)
     assert await given.trust.reconcile() is not None
     assert api.writes == [], "an empty document would withdraw what nodes trust"
-    given.trust.update(dataclasses.replace(first, address="10.96.0.9", reachable=True))
+    answers = dataclasses.replace(first, address="10.96.0.9", reachable=True, served=True)
+    given.trust.update(answers)
     assert await given.trust.reconcile() is None
     assert written(api) == given.trust.document
     assert given.trust.covers("u1")

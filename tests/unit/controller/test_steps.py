@@ -5,17 +5,22 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from localregistry.controller.grants import Claim
+import pytest
+
+from localregistry.controller.errors import ApiError
+from localregistry.controller.grants import Claim, decide
 from localregistry.controller.kinds import (
     CLAIM,
     DEPLOYMENT,
     INGRESS,
+    SERVICE,
 )
 from localregistry.controller.steps import PUSH_AGAIN, PUSH_PATIENCE, SOON_AGAIN
 from localregistry.spec import names
 from localregistry.trust import NodeReason, NodeResult, Report
 from unit.controller.bodies import (
     CHILD,
+    HOST,
     NAMESPACE,
     claim,
 )
@@ -120,6 +125,58 @@ async def test_an_unmanaged_registry_leaves_the_nodes_alone() -> None:
     assert world.condition("Ready")[0] == "True"
     assert world.pushes == []
     assert not world.trust.covers("u1")
+
+
+# A change of the host
+
+WITH_PORT = f"{HOST}:5000"
+
+
+async def granted_names(world: World) -> list[tuple[str, ...]]:
+    world.given.clock.now += 60
+    await world.trust.reconcile()
+    return [entry.names for entry in world.trust.document.registries]
+
+
+async def test_nodes_are_not_told_of_a_port_before_the_service_has_it() -> None:
+    world = World()
+    await world.ready()
+    world.change(host=WITH_PORT)
+    told: list[tuple[str, ...]] = []
+
+    def look() -> None:
+        claims, document = world.trust.claims, world.trust.document
+        told.extend(entry.names for entry in decide(claims, document).document.registries)
+
+    world.api.meanwhile("apply", DEPLOYMENT, look)
+    await world.run()
+    assert told == [(HOST,)], "what nodes have stays while the Service is being changed"
+    assert world.condition("NodesReady") == ("Unknown", "WaitingForRegistry")
+    assert 5000 in {port["port"] for port in world.live(SERVICE)["spec"]["ports"]}
+    assert await granted_names(world) == [(WITH_PORT,)]
+
+
+async def test_a_service_that_is_refused_its_new_port_takes_the_trust_along() -> None:
+    world = World()
+    await world.ready()
+    world.change(host=WITH_PORT)
+    world.api.fail("apply", SERVICE, ApiError(403, "no", reason="Forbidden"))
+    await world.run()
+    assert await granted_names(world) == []
+    await world.run()
+    assert await granted_names(world) == [(WITH_PORT,)]
+
+
+async def test_a_run_that_ends_before_the_service_leaves_the_nodes_as_they_are() -> None:
+    world = World()
+    await world.ready()
+    world.change(host=WITH_PORT)
+    world.api.fail("apply", SERVICE, ApiError(503, "starting"))
+    with pytest.raises(ApiError):
+        await world.run()
+    assert await granted_names(world) == [(HOST,)]
+    await world.run()
+    assert await granted_names(world) == [(WITH_PORT,)]
 
 
 # The push of the probe image

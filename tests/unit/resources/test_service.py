@@ -29,6 +29,15 @@ def test_the_ports_are_those_that_clients_may_ask_for(host: str, ports: dict[int
         assert not port["name"].startswith("https")
 
 
+@pytest.mark.parametrize("host", ["a.b", "a.b:443", "a.b:5000"])
+def test_a_service_as_built_serves_its_own_host_and_not_another_port(host: str) -> None:
+    body = service.build(registry({"host": host}), CONFIG)
+    assert body is not None
+    assert service.serves(body, registry({"host": host}))
+    assert not service.serves(body, registry({"host": "a.b:5001"}))
+    assert not service.serves({"spec": {}}, registry({"host": host}))
+
+
 def test_the_target_is_a_port_of_the_pod() -> None:
     body = deployment.build(registry(), CONFIG)
     assert body is not None
