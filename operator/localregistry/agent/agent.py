@@ -202,7 +202,8 @@ class Agent:
         kept = {uid: key for uid, key in self._proofs.items() if keys.get(uid) == key}
         self._unsaved |= kept != self._proofs
         self._proofs = kept
-        self._verifier.want({uid: key for uid, key in keys.items() if uid not in kept})
+        unproved = {uid: key for uid, key in keys.items() if uid not in kept}
+        self._verifier.want(unproved, lag=plan.lag)
         if self._followed != (paths := journal.paths()) or self._watch.stirred:
             self._watch.follow(self._guest.host.resolve(path) for path in paths)
             self._followed = paths
@@ -284,7 +285,8 @@ class Agent:
         ready, _, _ = select.select([c.fileno() for c in self._verifier.running()], [], [], 0)
         done = [call for call in self._verifier.running() if call.fileno() in ready]
         hint = self._found.hint if isinstance(self._found, Detected) else ""
-        proved = self._verifier.step(done, hint=hint)
+        dns = {registry.uid: registry.names[0] for registry in goal.registries if registry.dns}
+        proved = self._verifier.step(done, hint=hint, dns=dns)
         if proved:
             self._proofs = {**self._proofs, **proved}
             self._unsaved = True

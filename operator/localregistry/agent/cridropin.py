@@ -33,8 +33,11 @@ def render(registry: TrustedRegistry, name: str) -> bytes:
 
     The port is always named, so that https is asked of a port that answers, and at once refuses.
     """
-    address = f"[{registry.address}]" if ":" in registry.address else registry.address
-    meant = {"prefix": name, "location": f"{address}:{registry.port}", "insecure": True}
+    location = registry.endpoint(name).removeprefix("http://")
+    _, colon, port = location.rpartition(":")
+    if not (colon and port.isdigit()):
+        location += ":80"
+    meant = {"prefix": name, "location": location, "insecure": True}
     lines = [header.line(owner=registry.owner, uid=registry.uid), "[[registry]]"]
     # What JSON writes for such a string or boolean is TOML too.
     lines += [f"{key} = {json.dumps(value)}" for key, value in meant.items()]

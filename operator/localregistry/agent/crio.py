@@ -105,7 +105,8 @@ class Crio(Writer[Found, FilesPlan]):
         self, registry: TrustedRegistry, others: Mapping[str, Collection[str]]
     ) -> NodeResult | None:
         for name in registry.names:
-            if (words := names.check(name, registry.address, registry.port)) is not None:
+            words = names.check(name, registry.address, registry.port, dns=registry.dns)
+            if words is not None:
                 return NodeResult(NodeReason.UNSUPPORTED, words)
             for path, prefixes in others.items():
                 if name in prefixes:

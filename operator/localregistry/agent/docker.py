@@ -1,7 +1,7 @@
 """Docker with the graphdriver store: daemon.json, /etc/hosts and SIGHUP; never a restart.
 
-The store cannot send a registry's pulls elsewhere, so the node resolves the name to the Service
-(/etc/hosts) and dockerd is told to pull from it by plain http (`insecure-registries`).
+The store cannot send a registry's pulls elsewhere, so the node resolves the name to the Service (by
+/etc/hosts, or DNS) and dockerd is told to pull from it by plain http (`insecure-registries`).
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ class Docker(Writer[Found, DockerPlan]):
         serving: list[TrustedRegistry] = []
         for registry in wanted:
             problem = hostsblock.conflict(self.guest, registry) or gates.flag_conflict(
-                facts, address=registry.address, registry_names=registry.names
+                facts,
+                address=None if registry.dns else registry.address,
+                registry_names=registry.names,
             )
             if problem is None:
                 serving.append(registry)
@@ -161,6 +163,7 @@ class Docker(Writer[Found, DockerPlan]):
             refused=refused,
             entries={r.uid: _entry(r, by_flag=by_flag) for r in serving},
             reload=reload,
+            lag=hosts.lag if hosts is not None else 0.0,
             hosts=hosts,
             path=found.config_path,
             before=before,
@@ -327,7 +330,7 @@ class Docker(Writer[Found, DockerPlan]):
 
 def _entry(registry: TrustedRegistry, *, by_flag: bool) -> str:
     how = "flag" if by_flag else "daemon.json"
-    return "\n".join([how, registry.address, *registry.names])
+    return "\n".join([how, "DNS" if registry.dns else registry.address, *registry.names])
 
 
 def _kept(insecure: Collection[str], listing: bytes | None) -> set[str]:

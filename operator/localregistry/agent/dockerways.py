@@ -101,6 +101,7 @@ class AnyDocker(Writer[Found, WaysPlan]):
             refused=refused,
             entries=entries,
             reload=edits is not None and edits.reload,
+            lag=edits.lag if edits is not None else 0.0,
             files=files,
             edits=edits,
         )

@@ -177,18 +177,25 @@ def check_reload(facts: Facts) -> NodeResult | None:
 
 
 def flag_conflict(
-    facts: Facts, *, address: str, registry_names: Sequence[str]
+    facts: Facts, *, address: str | None, registry_names: Sequence[str]
 ) -> NodeResult | None:
     """With `--insecure-registry` as a flag the key must not be in the file: dockerd refuses the
-    reload, and its next start. Where the flag covers the Service already, nothing need be."""
+    reload, and its next start. Where the flag covers the Service already, nothing need be; without
+    an address (None: the node resolves the names itself) only an entry that is the name does."""
     entries = tuple(facts.flags.get("insecure-registry", ()))
     if not entries or all(names.covered(address, name, entries) for name in registry_names):
         return None
+    missing = next(n for n in registry_names if not names.covered(address, n, entries))
+    way_out = f"Add --insecure-registry {missing}"
+    if address is None:
+        way_out += " to its command line (the name itself: where DNS leads it is not known, so that"
+        way_out += " no CIDR is seen to cover it)"
+    else:
+        way_out += f" (or a CIDR that holds {address}) to its command line"
     return NodeResult(
         NodeReason.FLAG_CONFLICT,
         f"dockerd is started with --insecure-registry {', '.join(entries)}, so that it refuses "
-        f"the same key in {facts.path}. Add --insecure-registry {registry_names[0]} (or a CIDR "
-        f"that holds {address}) to its command line, or move the flags into the file.",
+        f"the same key in {facts.path}. {way_out}, or move the flags into the file.",
     )
 
 

@@ -13,14 +13,19 @@ from localregistry.trust import NodeReason, NodeResult, TrustedRegistry
 
 PATH = "/etc/hosts"
 
+# A runtime that resolves names by Go's own means remembers the file for 5 s.
+REMEMBERED_SECONDS = 5.5
+
 
 @dataclass(frozen=True)
 class Block:
-    """The change of /etc/hosts. `grows`: it has a line that was not there."""
+    """The change of /etc/hosts. `grows`: it has a line that was not there. `lag`: for so many
+    seconds a host that the node shall resolve itself from now on may be found by its old line."""
 
     change: Change
     grows: bool
     entries: dict[str, str]
+    lag: float = 0.0
 
     def undone(self) -> Block:
         return Block(
@@ -29,11 +34,15 @@ class Block:
 
 
 def conflict(guest: Guest, registry: TrustedRegistry) -> NodeResult | None:
-    """Why the registry's names cannot be resolved to its Service here, or None."""
+    """Why the registry's names cannot be resolved to its Service here, or None. With `dns` the file
+    is the administrator's alone, whatever he gives the name there."""
     content = guest.meant(PATH) or b""
     for name in registry.names:
-        if (words := names.check(name, registry.address, registry.port)) is not None:
+        words = names.check(name, registry.address, registry.port, dns=registry.dns)
+        if words is not None:
             return NodeResult(NodeReason.UNSUPPORTED, words)
+        if registry.dns:
+            continue
         host = names.host_of(name)
         others = hostsfile.foreign_address(content, host) - {registry.address}
         if others and not names.is_address(host):
@@ -52,16 +61,21 @@ def present(guest: Guest) -> bool:
 
 
 def plan(guest: Guest, serving: Sequence[TrustedRegistry]) -> Block | None:
-    """The change that makes the block exactly the names of `serving`; None where it is. One with
-    the same content before and after sets the journal right."""
+    """The change that makes the block exactly the names of `serving` that nodes do not resolve
+    themselves; None where it is. One with the same content before and after sets the journal
+    right."""
     current, meant = guest.read(PATH), guest.meant(PATH)
     addresses: dict[str, str] = {}
     entries: dict[str, str] = {}
+    freed: set[bytes] = set()
     for registry in serving:
         for host in map(names.host_of, registry.names):
-            if not names.is_address(host) and not hostsfile.foreign_address(meant or b"", host):
+            if registry.dns:
+                freed.add(host.encode())
+            elif not names.is_address(host) and not hostsfile.foreign_address(meant or b"", host):
                 addresses.setdefault(host, registry.address)
                 entries.setdefault(host, registry.uid)
+    freed_now = any(host in freed for host in hostsfile.hosts_of_block(meant or b""))
     after: bytes | None = hostsfile.with_block(meant or b"", addresses)
     record = guest.journal.get(PATH)
     made_by_us = record is not None and not record.pristine
@@ -75,6 +89,7 @@ def plan(guest: Guest, serving: Sequence[TrustedRegistry]) -> Block | None:
         Change(PATH, current, after),
         any(f"{ip}\t{host}".encode() not in (meant or b"") for host, ip in addresses.items()),
         entries,
+        lag=REMEMBERED_SECONDS if freed_now else 0.0,
     )
 
 

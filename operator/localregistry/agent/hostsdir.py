@@ -59,7 +59,8 @@ class HostsDirectory:
 
     def _conflict(self, registry: TrustedRegistry, name: str, directory: str) -> NodeResult | None:
         """Why `name` cannot be written below `directory`, or None."""
-        if (words := names.check(name, registry.address, registry.port)) is not None:
+        words = names.check(name, registry.address, registry.port, dns=registry.dns)
+        if words is not None:
             return NodeResult(NodeReason.UNSUPPORTED, words)
         if (claim := self.claimed(name)) is not None:
             return claim

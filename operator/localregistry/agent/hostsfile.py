@@ -48,6 +48,13 @@ def with_block(content: bytes, addresses: Mapping[str, str]) -> bytes:
     return base + block + b"\n"
 
 
+def hosts_of_block(content: bytes) -> list[bytes]:
+    """The hosts that our block gives an address."""
+    rest = set(without_block(content).splitlines())
+    ours = [line for line in content.splitlines() if line not in rest]
+    return [host for line in ours if b"\t" in line for host in line.split()[1:]]
+
+
 def foreign_address(content: bytes, host: str) -> set[str]:
     """The addresses that lines outside of our block give to `host`."""
     found = set()

@@ -14,17 +14,20 @@ _NAME = re.compile(rf"(?P<host>{_LABEL}(?:\.{_LABEL})*)(?::(?P<port>[1-9][0-9]{{
 _REFUSED_HOSTS = {"localhost", "docker.io", "index.docker.io", "registry-1.docker.io"}
 
 
-def check(name: str, address: str, port: int) -> str | None:
+def check(name: str, address: str, port: int, *, dns: bool = False) -> str | None:
     """A sentence that says what is wrong with one name of a registry, or None.
 
     Stricter than docker (`host[:port]`, no scheme, path, wildcard or underscore): one entry that
-    dockerd refuses would keep it from starting.
+    dockerd refuses would keep it from starting. With `dns` the node goes where the name leads, so
+    that address and port are of no account.
     """
     match = _NAME.fullmatch(name)
     if match is None or len(match["host"]) > 253 or int(match["port"] or 1) > 65535:
         return f"{name!r} is not a name of the form host[:port] that a runtime accepts."
     if match["host"] in _REFUSED_HOSTS:
         return f"{name!r} is never redirected: it is not a registry of this cluster."
+    if dns:
+        return None
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -49,15 +52,17 @@ def is_address(host: str) -> bool:
     return True
 
 
-def covered(address: str, name: str, entries: tuple[str, ...]) -> bool:
+def covered(address: str | None, name: str, entries: tuple[str, ...]) -> bool:
     """Whether dockerd's own list already makes plain http allowed for `name` at `address`.
 
     dockerd compares the entry to the whole `host[:port]`, or a CIDR to the address that the host
-    resolves to.
+    resolves to; that is not known where `address` is None.
     """
     for entry in entries:
         if entry == name:
             return True
+        if address is None:
+            continue
         try:
             if ipaddress.ip_address(address) in ipaddress.ip_network(entry, strict=False):
                 return "/" in entry

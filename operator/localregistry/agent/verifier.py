@@ -22,6 +22,8 @@ SLOTS = 4
 # After ten minutes of failures only a changed node or document helps.
 TIRED_TRIES, TIRED_SECONDS = 60, 60.0
 
+_NOBODY: Mapping[str, str] = {}
+
 
 @dataclass
 class _Attempt:
@@ -43,19 +45,22 @@ class Verifier:
         self._clock = clock
         self._attempts: dict[str, _Attempt] = {}
 
-    def want(self, keys: Mapping[str, str]) -> None:
-        """Exactly these are to be proved."""
+    def want(self, keys: Mapping[str, str], *, lag: float = 0.0) -> None:
+        """Exactly these are to be proved; with a `lag` all begins anew, in so many seconds."""
         now = self._clock()
         for uid, attempt in list(self._attempts.items()):
-            if keys.get(uid) != attempt.key:
+            if keys.get(uid) != attempt.key or lag:
                 if attempt.running is not None:
                     attempt.running.cancel()
                 del self._attempts[uid]
         for uid, key in keys.items():
-            self._attempts.setdefault(uid, _Attempt(key, since=now, due=now))
+            self._attempts.setdefault(uid, _Attempt(key, since=now, due=now + lag))
 
-    def step(self, done: Iterable[Running], *, hint: str = "") -> dict[str, str]:
-        """Takes the results of `done`, starts what is due; gives what is proved now, UID → key."""
+    def step(
+        self, done: Iterable[Running], *, hint: str = "", dns: Mapping[str, str] = _NOBODY
+    ) -> dict[str, str]:
+        """Takes the results of `done`, starts what is due; gives what is proved now, UID → key.
+        `hint` and `dns` are those of `words.failure`, the latter by UID."""
         now = self._clock()
         proved: dict[str, str] = {}
         finished = list(done)
@@ -66,7 +71,7 @@ class Verifier:
             late = now - attempt.started > PROBE_LIMIT_SECONDS
             if running in finished or late:
                 attempt.running = None
-                if self._take(attempt, running.result(), hint):
+                if self._take(attempt, running.result(), hint=hint, dns=dns.get(uid, "")):
                     proved[uid] = attempt.key
                     del self._attempts[uid]
         self._fill(now)
@@ -100,11 +105,11 @@ class Verifier:
     def close(self) -> None:
         self.want({})
 
-    def _take(self, attempt: _Attempt, body: Mapping[str, object], hint: str) -> bool:
+    def _take(self, attempt: _Attempt, body: Mapping[str, object], *, hint: str, dns: str) -> bool:
         error = body.get("error")
         if not isinstance(error, Mapping):
             return True
-        attempt.failure = words.failure(error, hint=hint)
+        attempt.failure = words.failure(error, hint=hint, dns=dns)
         self._again(attempt)
         return False
 

@@ -64,8 +64,32 @@ _TABLE: tuple[tuple[tuple[str, ...], str, bool], ...] = (
 )
 
 
-def failure(error: Mapping[str, Any], *, hint: str = "") -> Failure:
-    """From the helper's `error`; `hint` is what this node's configuration makes likely."""
+# Where the node resolves the name itself there is no Service to look at.
+_BY_DNS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        ("no such host", "server misbehaving", "dial tcp: lookup", "temporary failure in name"),
+        "This node does not resolve {name}: add it to your DNS, or use resolve: ClusterIP.",
+    ),
+    (
+        ("connection refused",),
+        "Nothing answers at the address that this node resolves {name} to: look where it leads.",
+    ),
+    (
+        ("deadline exceeded", "client.timeout", "i/o timeout", "no answer in time", "no route to"),
+        "No answer in time from the address that this node resolves {name} to: look where it "
+        "leads, and for what stands in between.",
+    ),
+    (
+        ("x509:", "certificate", "http response code", "response body", "unexpected status"),
+        "What {name} leads to is not this registry by plain http: let it lead to a Service of it, "
+        "or use resolve: ClusterIP.",
+    ),
+)
+
+
+def failure(error: Mapping[str, Any], *, hint: str = "", dns: str = "") -> Failure:
+    """From the helper's `error`; `hint` is what this node's configuration makes likely; `dns` the
+    name, where the node resolves it itself."""
     message = " ".join(str(error.get("message", "")).split())
     match error.get("kind"):
         case "foreign-image":
@@ -77,6 +101,10 @@ def failure(error: Mapping[str, Any], *, hint: str = "") -> Failure:
         case "not-removed":
             return Failure(f"The runtime does not remove the probe image: {_cut(message)}")
     lowered = message.lower()
+    for needles, sentence in _BY_DNS if dns else ():
+        if any(needle in lowered for needle in needles):
+            said = sentence.format(name=dns) + (f" {hint}" if hint else "")
+            return Failure(f"{said} The runtime says: {_cut(message)}")
     for needles, sentence, settled in _TABLE:
         if any(needle in lowered for needle in needles):
             extra = f" {hint}" if hint and not settled else ""

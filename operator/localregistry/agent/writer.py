@@ -40,7 +40,8 @@ class Plan:
 
     `refused` are the UIDs that stay as they are, withdrawn ones among them, and why. `entries` are
     the wanted UIDs that the plan serves, each with the text that stands for it on this node: a
-    proof holds for one text. `reload`: `daemon` would be sent a SIGHUP.
+    proof holds for one text. `reload`: `daemon` would be sent a SIGHUP. `lag`: for so many seconds
+    the runtime may go by what it remembers from before, so that a pull proves nothing yet.
     """
 
     changes: tuple[Change, ...] = ()
@@ -48,6 +49,7 @@ class Plan:
     entries: Mapping[str, str] = field(default_factory=dict)
     reload: bool = False
     daemon: str = "dockerd"
+    lag: float = 0.0
 
     @property
     def idle(self) -> bool:

@@ -26,10 +26,12 @@ def registry(
     *names: str,
     address: str = "10.96.0.7",
     port: int = 80,
+    dns: bool = False,
+    preview: bool = False,
 ) -> TrustedRegistry:
     names = names or ("registry.example.internal",)
     probe = Probe(f"{names[0]}/localregistry-probe:1", CONFIG, MANIFEST)
-    return TrustedRegistry(uid, f"ns/{uid}", names, address, port, probe)
+    return TrustedRegistry(uid, f"ns/{uid}", names, address, port, probe, dns, preview)
 
 
 class Node:

@@ -130,6 +130,31 @@ def test_the_same_key_goes_on(bench: Bench) -> None:
     assert bench.started == ["u"]
 
 
+def test_a_runtime_that_remembers_is_asked_when_it_has_forgotten(bench: Bench) -> None:
+    """A pull that runs already goes by what it remembers, and would prove nothing."""
+    bench.verifier.want({"u1": "k"})
+    bench.verifier.step(())
+    early = bench.pulls["u1"]
+    bench.verifier.want({"u1": "k"}, lag=5.5)
+    assert early.cancelled
+    assert bench.verifier.step(()) == {}
+    assert bench.verifier.running() == []
+    bench.verifier.want({"u1": "k"})
+    assert bench.verifier.next_due() == bench.clock.now + 5.5
+    bench.clock.now += 5.5
+    bench.verifier.step(())
+    assert bench.end("u1") == {"u1": "k"}
+
+
+def test_a_name_that_the_node_resolves_itself_is_named(bench: Bench) -> None:
+    bench.result = {"error": {"kind": "call", "message": "no such host"}}
+    bench.verifier.want({"u1": "k", "u2": "k"})
+    bench.verifier.step(())
+    bench.verifier.step(bench.verifier.running(), dns={"u1": "a.example"})
+    assert "resolve a.example: add it to your DNS" in bench.verifier.result("u1").message
+    assert "your DNS" not in bench.verifier.result("u2").message
+
+
 def test_a_pull_without_end_is_given_up(bench: Bench) -> None:
     bench.result = REFUSED
     bench.verifier.want({"u": "key"})
