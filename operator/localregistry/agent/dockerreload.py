@@ -20,6 +20,15 @@ CONFIRM_SECONDS = 5.0
 REFUSED_SECONDS, REFUSED_MAX_SECONDS = 60.0, 600.0
 
 
+class Gone(Exception):
+    """The daemon went, or is another start of itself: nothing is known of what it would have said.
+    `told`: it had been sent the signal, and may have died of it."""
+
+    def __init__(self, *, told: bool) -> None:
+        super().__init__()
+        self.told = told
+
+
 @dataclass(frozen=True)
 class Reload:
     """One signal and its confirmation."""
@@ -39,9 +48,9 @@ class Reload:
     ) -> str | None:
         """None when the running daemon trusts all of `present` and `kept` and none of `absent`;
         else in a sentence what it says. A signal has no answer, and the log may say both: /info
-        counts."""
+        counts. Raises Gone."""
         if not dockerapi.ping(found.api) or not self.processes.signal_hup(found.process):
-            return "It was gone before the signal."
+            raise Gone(told=False)
         deadline = self.clock() + CONFIRM_SECONDS
         pause, version = 0.01, ""
         insecure: Collection[str] | None = None
@@ -53,12 +62,12 @@ class Reload:
                     return None
             except dockerapi.NoAnswer:
                 pass
+            if not self.processes.alive(found.identity):
+                raise Gone(told=True)
             if self.clock() > deadline:
                 break
             self.sleep(pause)
             pause = min(pause * 2, 0.5)
-        if not self.processes.alive(found.identity):
-            return "It is no longer the same process."
         words = dockerwords.ask(self.host, found.process, version)
         if words:
             return words
@@ -66,9 +75,19 @@ class Reload:
             return f"It trusts {', '.join(lost)} no longer, which it did before."
         return "It gave no reason; look at its log."
 
+    def comes_back(self, found: Found, seconds: float) -> bool:
+        """Whether another start of the daemon serves within this time."""
+        deadline = self.clock() + seconds
+        while not dockerapi.ping(found.api):
+            if self.clock() > deadline:
+                return False
+            self.sleep(0.2)
+        return True
+
 
 class Refusals:
-    """What a daemon did not take, so that it is not asked in a loop. Not kept over a restart."""
+    """What a daemon did not take, so that it is not asked in a loop. Not kept over a restart.
+    "" is the identity of any start of it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -78,7 +97,7 @@ class Refusals:
         self._result: NodeResult | None = None
 
     def known(self, identity: str, listing: bytes | None) -> NodeResult | None:
-        same = self._key == (identity, listing) and self._clock() < self._until
+        same = self._key in ((identity, listing), ("", listing)) and self._clock() < self._until
         return self._result if same else None
 
     def remember(self, identity: str, listing: bytes | None, result: NodeResult) -> None:

@@ -24,7 +24,8 @@ from localregistry.agent.writer import Plan, Writer
 from localregistry.trust import NodeResult, TrustedRegistry
 
 if TYPE_CHECKING:
-    from localregistry.agent.docker import Docker, DockerPlan
+    from localregistry.agent.docker import Docker
+    from localregistry.agent.dockerplan import DockerPlan
 
 KIND = "docker"
 CERTS = "/etc/docker/certs.d"

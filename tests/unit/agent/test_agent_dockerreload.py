@@ -10,7 +10,13 @@ import pytest
 
 from localregistry.agent import dockerapi, dockerreload, dockerwords
 from localregistry.agent.dockernode import Found
-from localregistry.agent.dockerreload import REFUSED_MAX_SECONDS, REFUSED_SECONDS, Refusals, Reload
+from localregistry.agent.dockerreload import (
+    REFUSED_MAX_SECONDS,
+    REFUSED_SECONDS,
+    Gone,
+    Refusals,
+    Reload,
+)
 from localregistry.agent.paths import HostRoot
 from localregistry.agent.procs import Process
 from localregistry.trust import NodeReason, NodeResult
@@ -88,13 +94,17 @@ def test_a_slow_daemon_is_given_five_seconds_and_asked_less_and_less_often(
 
 def test_a_daemon_that_does_not_serve_is_not_signalled(lab: Lab) -> None:
     lab.daemon.serving = False  # it starts: a SIGHUP would end it
-    assert lab.run(present=("a.example",)) == "It was gone before the signal."
+    with pytest.raises(Gone) as caught:
+        lab.run(present=("a.example",))
+    assert not caught.value.told
     assert lab.daemon.signals == 0
 
 
 def test_another_start_of_the_daemon_is_not_signalled(lab: Lab) -> None:
     lab.daemon.start(at=2000)
-    assert lab.run(present=("a.example",)) == "It was gone before the signal."
+    with pytest.raises(Gone) as caught:
+        lab.run(present=("a.example",))
+    assert not caught.value.told
     assert lab.daemon.signals == 0
 
 
@@ -115,13 +125,18 @@ def test_its_own_words_come_first(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
     assert lab.run(present=("a.example",)) == "unable to configure the Docker daemon"
 
 
-def test_a_daemon_that_died_of_it_is_told_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_that_went_with_the_signal_is_not_waited_for(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def die(path: Path) -> dockerapi.Info:
         lab.daemon.start(at=3000)
         raise dockerapi.NoAnswer("connection refused")
 
     monkeypatch.setattr(dockerapi, "info", die)
-    assert lab.run(present=("a.example",)) == "It is no longer the same process."
+    with pytest.raises(Gone) as caught:
+        lab.run(present=("a.example",))
+    assert caught.value.told
+    assert lab.slept == []
 
 
 def test_a_refusal_is_remembered_twice_as_long_each_time() -> None:
@@ -138,6 +153,23 @@ def test_a_refusal_is_remembered_twice_as_long_each_time() -> None:
     assert pauses[0] == REFUSED_SECONDS
     assert pauses[1] == 2 * REFUSED_SECONDS
     assert pauses[-1] == REFUSED_MAX_SECONDS
+
+
+def test_what_no_start_of_the_daemon_takes_is_remembered_for_all() -> None:
+    refusals = Refusals(Clock())
+    refusals.remember("", b"file", NodeResult(NodeReason.ROLLED_BACK))
+    assert refusals.known("daemon", b"file") is not None
+    assert refusals.known("daemon", b"another") is None
+
+
+@pytest.mark.parametrize(("serves", "waited"), [(0.0, 0.0), (2.0, 2.0), (60.0, 5.0)])
+def test_another_start_is_waited_for_as_long_as_is_said(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, serves: float, waited: float
+) -> None:
+    start = lab.clock.now
+    monkeypatch.setattr(dockerapi, "ping", lambda _: lab.clock.now - start >= serves)
+    assert lab.reload.comes_back(lab.found, 5.0) is (serves <= 5.0)
+    assert sum(lab.slept) == pytest.approx(waited, abs=0.25)
 
 
 @pytest.mark.parametrize(("identity", "file"), [("another", b"file"), ("daemon", b"another")])
