@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localregistry.agent import files, names, proofs, runtimes
-from localregistry.agent.contention import Contention
+from localregistry.agent import files, proofs, publishing, runtimes
+from localregistry.agent.bringing import Bringing
 from localregistry.agent.guest import Guest
 from localregistry.agent.helper import Running, Runtime
 from localregistry.agent.inputs import Goal, Inputs
-from localregistry.agent.pace import Pace
+from localregistry.agent.previews import Previews
 from localregistry.agent.runtimes import AnyWriter
 from localregistry.agent.state import Busy, State
 from localregistry.agent.verifier import Verifier
 from localregistry.agent.watch import Watch
-from localregistry.agent.writer import Detected, Plan
+from localregistry.agent.writer import Detected
 from localregistry.trust import NodeReason, NodeResult, Report
 
 # Drift is repaired within 10 s: seen within 5. Reads two or three small files.
@@ -43,10 +43,12 @@ POLL_SECONDS = 0.5
 
 @dataclass
 class _Pass:
-    """What the last pass left: results by UID, and what is to be proved."""
+    """What the last pass left: results by UID, and what is to be proved; `problem` is why it did
+    nothing, where that is the node's fault."""
 
     results: Mapping[str, NodeResult] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
+    problem: NodeResult | None = None
 
 
 class Agent:
@@ -68,8 +70,8 @@ class Agent:
         self._state = state
         self._guest = guest
         self._watch = Watch()
-        self._contention = Contention(clock, guest)
-        self._pace = Pace(clock)
+        self._bringing = Bringing(state=state, guest=guest, clock=clock, log=log)
+        self._previews = Previews(clock)
         self._followed: list[str] | None = None
         self._waited = 0
         self._recovered = False
@@ -88,7 +90,7 @@ class Agent:
         self._saved_goal = state.goal()
         self._unsaved = False
         self._verifier = Verifier(self._start_pull, clock)
-        self._said: dict[str, NodeResult] = {}
+        self._told = publishing.Told(log)
         self.report = Report(revision="")
         self.heartbeat = clock()
 
@@ -102,32 +104,36 @@ class Agent:
     def step(self) -> None:
         """One turn: takes news, makes a pass where one is due, goes on with the proofs."""
         self.heartbeat = now = self._clock()
-        news = self._inputs.poll()
+        news = self._inputs.poll(self._state.remembers)
         if self._complained != self.complaint:
             self._complained = self.complaint
             self._log(self.complaint or "What was complained of is mended.")
         if self._watch.happened():
             self._due = min(self._due, now + DEBOUNCE_SECONDS)
+            self._previews.hurry(now + DEBOUNCE_SECONDS)
         goal = self._inputs.goal
         if goal is None:
             self._recover_early()
             return
         if news:
             self._pass = _Pass()
+            self._previews.ask(goal)
             self._publish(goal)
+        looks = self._previews.due()
         if news or now >= self._due:
             self._configure(goal)
-        elif self._verifier.idle and not self._unsaved:
+        elif self._verifier.idle and not self._unsaved and (looks is None or now < looks):
             return  # nothing is under way
         self._prove(goal)
+        self._preview()
         self._publish(goal)
 
     def wait(self, limit: float = POLL_SECONDS) -> None:
         """Until a pull is done or a file changed, at most until the next poll of the inputs."""
         now = self._clock()
-        due = self._verifier.next_due()
-        if due is not None:
-            limit = min(limit, max(due - now, 0.0))
+        for due in (self._verifier.next_due(), self._previews.due()):
+            if due is not None:
+                limit = min(limit, max(due - now, 0.0))
         if self._inputs.goal is not None:
             limit = min(limit, max(self._due - now, 0.0))
         waking = [call.fileno() for call in self._verifier.running()]
@@ -181,92 +187,42 @@ class Agent:
             self._waited = self._waited + 1 if waiting else 0
             if 0 < self._waited <= SOON_PASSES:
                 self._due = self._clock() + SOON_SECONDS
-            plan, failed = self._bring(writer, goal, found)
-            failed = {**self._leave_others(runtimes.kind(goal.runtime)), **failed}
+            brought = self._bringing.bring(writer, goal, found, self._proofs)
+            if brought.wait is not None:
+                self._due = min(self._due, self._clock() + brought.wait)
+            if brought.wrote:
+                self._watch.happened()  # that was this very pass
+            kind = runtimes.kind(goal.runtime)
+            left = self._bringing.leave_others(kind, self._make_writer)
         except (Busy, files.Outrun) as error:
             self._due = self._clock() + SOON_SECONDS
             words = f"{error} changed meanwhile." if str(error) else "Another agent holds the node."
             everyone = {registry.uid for registry in goal.registries} - self._proofs.keys()
-            self._pass.results = dict.fromkeys(everyone, NodeResult(NodeReason.PENDING, words))
+            waits = NodeResult(NodeReason.PENDING, words)
+            self._pass = _Pass(dict.fromkeys(everyone, waits), self._pass.keys)
             return
         except (files.Refused, OSError) as error:
             if isinstance(error, OSError):
                 error = files.refusal(error, Path(error.filename or "This node"))
-            everyone = {registry.uid for registry in goal.registries} | self._remembered()
-            self._pass = _Pass(dict.fromkeys(everyone, error.result()))
+            everyone = {registry.uid for registry in goal.registries} | journal.uids()
+            problem = error.result()
+            self._pass = _Pass(dict.fromkeys(everyone, problem), problem=problem)
             self._verifier.want({})
             return
-        results = {**plan.refused, **failed}
+        plan = brought.plan
+        results = {**plan.refused, **left, **brought.failed}
         keys = {u: key for u, key in proofs.keys(goal, plan, found).items() if u not in results}
         self._pass = _Pass(results, keys)
         kept = {uid: key for uid, key in self._proofs.items() if keys.get(uid) == key}
         self._unsaved |= kept != self._proofs
         self._proofs = kept
-        unproved = {uid: key for uid, key in keys.items() if uid not in kept}
+        settled = kept.keys() | set(goal.frozen)
+        unproved = {uid: key for uid, key in keys.items() if uid not in settled}
         self._verifier.want(unproved, lag=plan.lag)
-        if self._followed != (paths := journal.paths()) or self._watch.stirred:
+        paths = sorted({*journal.paths(), *self._previews.paths})
+        if self._followed != paths or self._watch.stirred:
             self._watch.follow(self._guest.host.resolve(path) for path in paths)
             self._followed = paths
-
-    def _bring(
-        self, writer: AnyWriter, goal: Goal, found: Detected | NodeResult
-    ) -> tuple[Plan, Mapping[str, NodeResult]]:
-        """Plans, and applies under the lock where there is something to do and it is time to."""
-        plan: Plan = writer.plan(goal.registries, found)
-        if not plan.reload:
-            self._pace.calm()
-        if plan.idle:
-            return plan, {}
-        held = self._contention.review(goal, [change.path for change in plan.changes])
-        if held:
-            plan = plan.without(held)
-            contended = {uid: held[path] for path in held for uid in self._served_by(path)}
-            if plan.idle:
-                return plan, contended
-        else:
-            contended = {}
-        paced = plan.reload and not self._withdraws(goal, plan)
-        if paced and (seconds := self._pace.wait()) > 0:
-            self._due = min(self._due, self._clock() + seconds)
-            words = f"{plan.daemon} is told in {seconds:.0f} s, of all changes until then at once."
-            keys = proofs.keys(goal, plan, found)
-            waiting = [uid for uid, key in keys.items() if self._proofs.get(uid) != key]
-            return plan, dict.fromkeys(waiting, NodeResult(NodeReason.PENDING, words)) | contended
-        with self._state.held():
-            plan = writer.plan(goal.registries, found).without(held)
-            for change in plan.changes:
-                self._log(f"{change.path}: {'removed' if change.after is None else 'written'}")
-            failed = writer.apply(plan, found)
-        if paced:
-            self._pace.signalled()
-        if not failed:
-            self._contention.in_order(change.path for change in plan.changes)
-        self._watch.happened()  # that was this very pass
-        return plan, {**contended, **failed}
-
-    def _withdraws(self, goal: Goal, plan: Plan) -> bool:
-        """Whether something on the node is wanted no longer: taking trust away never waits."""
-        wanted = {name for registry in goal.registries for name in registry.names}
-        wanted |= {names.host_of(name) for name in wanted}
-        journal = self._state.journal
-        records = [record for path in journal.paths() if (record := journal.get(path))]
-        return (
-            bool(self._remembered() - {registry.uid for registry in goal.registries})
-            or any(change.after is None for change in plan.changes)
-            or any(record.entries.keys() - wanted for record in records if not record.writer)
-        )
-
-    def _served_by(self, path: str) -> set[str]:
-        record = self._state.journal.get(path)
-        return set(record.entries.values()) if record else set()
-
-    def _leave_others(self, kind: str) -> Mapping[str, NodeResult]:
-        """Takes away what was written for a runtime that the node had before."""
-        left: dict[str, NodeResult] = {}
-        for other in runtimes.kinds_of(self._state.journal) - {kind}:
-            with self._state.held():
-                left |= self._make_writer(f"{other}://").revert()
-        return left
 
     def _detect(self, writer: AnyWriter) -> Detected | NodeResult:
         known = self._found
@@ -277,7 +233,10 @@ class Agent:
             and self._alive(known.identity)
         )
         if not fresh or known is None:
-            known = self._found = writer.detect()
+            known, before = writer.detect(), known
+            self._found = known
+            if known != before:
+                self._previews.hurry(self._clock())
             self._found_until = self._clock() + DETECT_SECONDS
         return known
 
@@ -305,31 +264,28 @@ class Agent:
             except (Busy, files.Refused, files.Outrun):
                 pass  # a lost proof costs one pull
 
-    def _publish(self, goal: Goal) -> None:
-        wanted = {registry.uid for registry in goal.registries}
-        exceptions: dict[str, NodeResult] = {}
-        for uid in self._remembered() - wanted:
-            waiting = NodeResult(NodeReason.PENDING, "It is being withdrawn from this node.")
-            exceptions[uid] = self._pass.results.get(uid, waiting)
-        for uid in wanted:
-            if uid in self._pass.results:
-                exceptions[uid] = self._pass.results[uid]
-            elif uid not in self._pass.keys:
-                exceptions[uid] = NodeResult(NodeReason.PENDING, "The node is being configured.")
-            elif self._proofs.get(uid) != self._pass.keys[uid]:
-                exceptions[uid] = self._verifier.result(uid)
-        self.report = Report(goal.revision, goal.runtime, exceptions)
-        for uid in (exceptions.keys() | self._said.keys()) if exceptions != self._said else ():
-            result = exceptions.get(uid)
-            if result != self._said.get(uid):
-                self._log(f"{uid}: {f'{result.reason}: {result.message}' if result else 'done'}")
-        self._said = exceptions
+    def _preview(self) -> None:
+        """Says of each registry in Preview what would be done; does nothing of it."""
+        found = self._found
+        if self._pass.problem is not None:
+            self._previews.fail(self._pass.problem)
+        elif self._writer is None or found is None:
+            self._previews.wait(self._clock() + SOON_SECONDS)
+        else:
+            writer = self._writer[1]
+            self._previews.step(lambda wanted: writer.plan(wanted, found))
 
-    def _remembered(self) -> set[str]:
-        """The UIDs that the journal serves."""
-        journal = self._state.journal
-        records = (journal.get(path) for path in journal.paths())
-        return {uid for record in records if record for uid in record.entries.values()}
+    def _publish(self, goal: Goal) -> None:
+        self.report = publishing.report(
+            goal,
+            results=self._pass.results,
+            keys=self._pass.keys,
+            proved=self._proofs,
+            unproved=self._verifier.result,
+            remembered=self._state.journal.uids(),
+            previews=self._previews.lines,
+        )
+        self._told.tell(self.report.exceptions)
 
     def _writer_for(self, runtime: str) -> AnyWriter:
         if self._writer is None or self._writer[0] != runtimes.kind(runtime):

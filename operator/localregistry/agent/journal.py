@@ -60,6 +60,10 @@ class Journal:
     def paths(self) -> list[str]:
         return sorted(self._records)
 
+    def uids(self) -> set[str]:
+        """Whom the records serve."""
+        return {uid for record in self._records.values() for uid in record.entries.values()}
+
     @property
     def empty(self) -> bool:
         return not self._records and not self._directories and not self.problem

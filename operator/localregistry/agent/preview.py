@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 from localregistry.agent import header, hostsfile
 from localregistry.agent.writer import Plan
@@ -31,20 +32,57 @@ _RENDERED = re.compile(
 _LIST = "insecure-registries"
 
 
-def preview(plan: Plan) -> list[str]:
+def preview(plan: Plan, *, beside: Plan | None = None) -> list[str]:
     """In the order of the plan, as unified diffs do: `--- path`, then `- ` and `+ ` lines; last
-    `! SIGHUP daemon` where it would be signalled. Empty where nothing would be done."""
+    `! SIGHUP daemon` where it would be signalled. Empty where nothing would be done.
+
+    Without what `beside` would do anyway.
+    """
+    anyway = _changed(beside) if beside else {}
     lines: list[str] = []
+    for path, all_changed in _changed(plan).items():
+        known = set(anyway.get(path, ()))
+        changed = [line for line in all_changed if line not in known]
+        if changed:
+            lines += [f"--- {path}", *changed]
+    if plan.reload and not (beside and beside.reload):
+        lines.append(f"! SIGHUP {plan.daemon}")
+    return lines
+
+
+def shortened(lines: Sequence[str], limit: int) -> tuple[str, ...]:
+    """As much of the lines as fits into `limit` bytes with their newlines; the last one then says
+    that something is left out."""
+    if sum(map(_size, lines)) <= limit:
+        return tuple(lines)
+    room = limit - _size(_LEFT_OUT)
+    kept: list[str] = []
+    for line in lines:
+        if _size(line) > room:
+            if not kept:  # one that is longer than all of it
+                kept.append(line.encode()[: room - 1].decode(errors="ignore"))
+            break
+        kept.append(line)
+        room -= _size(line)
+    return (*kept, _LEFT_OUT)
+
+
+_LEFT_OUT = "… what comes after this is left out here"
+
+
+def _size(line: str) -> int:
+    return len(line.encode()) + 1
+
+
+def _changed(plan: Plan) -> dict[str, list[str]]:
+    """The lines of ours that go and come, by file."""
+    result = {}
     for path, (before, after) in _net(plan).items():
         gone, come = _ours(path, before), _ours(path, after)
         kept = set(gone) & set(come)
-        changed = [f"- {line}" for line in gone if line not in kept]
-        changed += [f"+ {line}" for line in come if line not in kept]
-        if changed:
-            lines += [f"--- {path}", *changed]
-    if plan.reload:
-        lines.append(f"! SIGHUP {plan.daemon}")
-    return lines
+        result[path] = [f"- {line}" for line in gone if line not in kept]
+        result[path] += [f"+ {line}" for line in come if line not in kept]
+    return result
 
 
 def _net(plan: Plan) -> dict[str, tuple[bytes | None, bytes | None]]:

@@ -40,6 +40,11 @@ class State:
                 self._vanish()
             os.close(descriptor)
 
+    def remembers(self, uid: str) -> bool:
+        """Whether something on the node serves a registry. What cannot be known may."""
+        journal = self.journal
+        return bool(journal.problem or journal.complaint) or uid in journal.uids()
+
     @property
     def leftover(self) -> bool:
         """Whether the directory is there for nothing, as after a kill in the last step."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from localregistry.agent.inputs import Goal, Inputs
-from localregistry.trust import Damaged, Task, TrustDocument
+from localregistry.agent.inputs import Goal, Inputs, freeze
+from localregistry.trust import Damaged, Task, TrustDocument, TrustedRegistry
 
 from .standins import registry
 
@@ -213,3 +214,98 @@ def test_a_goal_is_kept_as_it_is() -> None:
 def test_a_kept_goal_that_was_changed_is_damaged(change: tuple[str, str]) -> None:
     with pytest.raises(Damaged):
         Goal.from_json(LAST.to_json().decode().replace(*change).encode())
+
+
+def test_what_is_frozen_is_kept_too_and_what_is_only_looked_at_is_not() -> None:
+    looked_at = (registry("u1", preview=True), registry("u3", "c.example", preview=True))
+    goal = Goal("r", "x", TWO.registries, previews=looked_at, frozen=("u1",), excluded=("u9",))
+    kept = Goal.from_json(goal.to_json())
+    assert (kept.registries, kept.frozen) == (TWO.registries, ("u1",))
+    assert (kept.previews, kept.excluded) == ((), ())
+    assert b"c.example" not in goal.to_json()
+
+
+def test_previews_stand_apart_and_the_excluded_are_told(volumes: Volumes) -> None:
+    entries = (registry(preview=True), registry("u2", "b.example"), registry("u3", "c.example"))
+    document = TrustDocument((*entries, registry("u4", "d.example", preview=True)))
+    volumes.trust(document)
+    volumes.task(document, "u3", "u4")
+    assert volumes.inputs.poll()
+    goal = volumes.inputs.goal
+    assert goal is not None
+    assert goal.registries == entries[1:2]
+    assert goal.previews == entries[:1]
+    assert goal.excluded == ("u3", "u4")
+    volumes.task(document, "u3")
+    assert volumes.inputs.poll()
+    assert volumes.inputs.goal is not None
+    assert [entry.uid for entry in volumes.inputs.goal.previews] == ["u1", "u4"]
+
+
+def both(*names: str) -> TrustedRegistry:
+    return registry("u1", *names)
+
+
+@pytest.mark.parametrize(
+    ("before", "known", "entry", "kept"),
+    [
+        (None, True, both("a.example"), None),
+        ((), True, both("a.example"), None),
+        ((both("a.example"),), False, both("a.example"), None),
+        ((both("a.example"),), True, both("a.example"), both("a.example")),
+        ((both("a.example"),), True, both("a.example", "b.example"), both("a.example")),
+        ((both("a.example", "b.example"),), True, both("b.example"), "b.example"),
+        ((both("a.example"),), True, both("b.example"), None),
+        (
+            (registry("u1", "a.example", address="10.96.0.99"),),
+            True,
+            registry("u1", "a.example", dns=True),
+            registry("u1", "a.example", address="10.96.0.99"),
+        ),
+    ],
+    ids=[
+        "no goal before",
+        "not in the goal before",
+        "nothing of it is on the node",
+        "as it was",
+        "a further name is only looked at",
+        "a name that went is withdrawn",
+        "another name is another registry",
+        "the address and way that were granted",
+    ],
+)
+def test_what_stays_of_a_registry_that_turns_to_preview(
+    before: tuple[TrustedRegistry, ...] | None,
+    known: bool,
+    entry: TrustedRegistry,
+    kept: TrustedRegistry | str | None,
+) -> None:
+    earlier = Goal("r0", "x", before) if before is not None else None
+    goal = Goal("r", "x", (registry("u0", "z.example"),), previews=(replace(entry, preview=True),))
+    result = freeze(goal, earlier, lambda uid: known and uid == "u1")
+    assert result.previews == goal.previews
+    if kept is None:
+        assert result == goal
+        return
+    assert result.frozen == ("u1",)
+    served = result.registries[1]
+    assert [r.uid for r in result.registries] == ["u0", "u1"]
+    if isinstance(kept, str):
+        assert served.names == (kept,)
+    else:
+        assert served == kept
+    # The next document finds it the same.
+    assert freeze(goal, result, lambda _: True) == result
+
+
+def test_the_last_goal_of_an_earlier_process_tells_what_was_granted(
+    volumes: Volumes, tmp_path: Path
+) -> None:
+    inputs = _with_last(volumes, tmp_path)
+    document = TrustDocument((registry(preview=True),))
+    volumes.trust(document)
+    volumes.task(document)
+    assert inputs.poll(lambda uid: uid == "u1")
+    assert inputs.goal is not None
+    assert inputs.goal.registries == LAST.registries
+    assert inputs.goal.frozen == ("u1",)

@@ -62,7 +62,7 @@ class Lab:
         document = TrustDocument(wanted)
         for name, content in (
             ("trust.json", document.to_json()),
-            ("task", Task(document.revision, runtime, (excluded,)).to_json()),
+            ("task", Task(document.revision, runtime, tuple(excluded.split())).to_json()),
         ):
             (self.directory / f"{name}.new").write_text(content)
             (self.directory / f"{name}.new").rename(self.directory / name)
@@ -103,12 +103,48 @@ def test_a_registry_is_configured_proved_and_withdrawn(lab: Lab) -> None:
     assert not (lab.directory / "state").exists()
 
 
-def test_an_excluded_registry_is_withdrawn(lab: Lab) -> None:
+def test_a_node_that_leaves_the_selection_is_cleaned_and_comes_back_with_a_fresh_proof(
+    lab: Lab,
+) -> None:
+    revision = lab.tell(registry(), registry("u2", "b.example"))
+    assert lab.run().excluded == ()
+    lab.tell(registry(), registry("u2", "b.example"), excluded="u1 u2")
+    assert lab.run() == Report(revision, RUNTIME, {}, excluded=("u1", "u2"))
+    assert lab.node.snapshot() == lab.before
+    assert not (lab.directory / "state").exists()
+    lab.tell(registry(), registry("u2", "b.example"), excluded="u2")
+    assert lab.run() == Report(revision, RUNTIME, {}, excluded=("u2",))
+    assert [image.split("/")[0] for image in lab.calls.pulls[2:]] == ["registry.example.internal"]
+
+
+def test_an_excluded_registry_that_cannot_be_withdrawn_stays_an_exception(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise files.Refused("It is immutable.", transient=False)
+
     lab.tell(registry())
     lab.run()
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "remove", refuse)
+        lab.tell(registry(), excluded="u1")
+        report = lab.run()
+    assert report.excluded == ("u1",)
+    assert report.exceptions["u1"].message == "It is immutable."
+    assert lab.run(CHECK_SECONDS).exceptions == {}
+
+
+def test_while_it_is_withdrawn_an_excluded_registry_is_pending(lab: Lab) -> None:
+    lab.tell(registry())
+    lab.run()
+    descriptor = os.open(lab.directory / "state/lock", os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
     lab.tell(registry(), excluded="u1")
-    assert lab.run().exceptions == {}
-    assert lab.node.snapshot() == lab.before
+    result = lab.run().exceptions["u1"]
+    assert result.reason is NodeReason.PENDING
+    assert "withdrawn" in result.message
+    os.close(descriptor)
+    assert lab.run(1).exceptions == {}
 
 
 def test_an_idle_agent_asks_nobody(lab: Lab) -> None:
