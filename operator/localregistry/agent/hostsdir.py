@@ -10,6 +10,9 @@ from localregistry.agent.guest import Guest
 from localregistry.agent.ownfiles import FilesPlan, OwnFiles
 from localregistry.trust import NodeReason, NodeResult, TrustedRegistry
 
+# NAME_MAX of Linux' file systems; a host of 253 characters and its port have up to 259.
+MAX_NAME = 255
+
 _FOREIGN = (
     "{path} was written by somebody else and is left alone: remove it, or take the name out of the "
     "LocalRegistry."
@@ -64,10 +67,15 @@ class HostsDirectory:
             return NodeResult(NodeReason.UNSUPPORTED, words)
         if (claim := self.claimed(name)) is not None:
             return claim
+        if len(name) > MAX_NAME:
+            words = (
+                f"{name} is longer than a directory's name may be ({MAX_NAME}): shorten the host."
+            )
+            return NodeResult(NodeReason.UNSUPPORTED, words)
         host = self.guest.host
-        path = f"{directory}/{name}"
-        if host.resolve(path).parent != host.resolve(directory):
-            words = f"{path} is a link to elsewhere and is left alone; remove it."
+        if not host.holds(directory, name, hoststoml.FILE_NAME):
+            path = file(directory, name)
+            words = f"{path} or its directory is a link to elsewhere and is left alone; remove it."
             return NodeResult(NodeReason.CONTENDED, words)
         current = self.guest.read(file(directory, name))
         if current is not None and not header.is_ours(current):

@@ -17,7 +17,8 @@ def render(*, owner: str, uid: str, endpoint: str) -> bytes:
     plain http it makes newer versions try https first. The three capabilities known to every
     version are not needed all; an unknown one voids the file, so only two are named.
     """
-    url = json.dumps(endpoint)  # a JSON string without control characters is a TOML string
+    # A JSON string is a TOML string, but that TOML escapes DEL and has no pairs of surrogates.
+    url = json.dumps(endpoint, ensure_ascii=False).replace("\x7f", "\\u007f")
     first = header.line(owner=owner, uid=uid)
     return (
         f'{first}\nserver = {url}\n\n[host.{url}]\n  capabilities = ["pull", "resolve"]\n'

@@ -123,6 +123,10 @@ class OwnFiles:
         self.guest.clear_directories()
 
     def _write(self, change: Change, content: bytes, uid: str) -> None:
+        where, depth = PurePosixPath(change.path), 2 if self.nested else 1
+        if not self.guest.host.holds(str(where.parents[depth - 1]), *where.parts[-depth:]):
+            words = f"{where} has become a link to elsewhere and is left alone; remove it."
+            raise files.Refused(words, transient=True)
         self._record(change.path, uid, written=(sha256(content),))
         self.guest.make_directories(change.path, self.mode)
         self.guest.put(change)

@@ -48,6 +48,17 @@ class HostRoot:
             pending.extend(reversed(target.parts))
         return self.root.joinpath(*done)
 
+    def holds(self, directory: str, *names: str) -> bool:
+        """Whether `names`, each in the one before, lie in `directory` itself: plain names, and no
+        link on the way. What is written there is nowhere else on the node."""
+        if any(name in ("", ".", "..") or "/" in name or "\0" in name for name in names):
+            return False
+        try:
+            found = self.resolve("/".join((directory, *names)))
+            return found == self.resolve(directory).joinpath(*names)
+        except OSError:
+            return False  # links in circles
+
     def node_path(self, path: Path) -> str:
         """The inverse for a path that `resolve` gave: as the node's administrator knows it."""
         return "/" + str(path.relative_to(self.root)) if path != self.root else "/"
