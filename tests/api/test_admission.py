@@ -99,7 +99,7 @@ def test_a_spec_of_the_wrong_shape_is_refused(api: ApiServer, spec: Any, sentenc
     [
         ({"hosts": ["x"]}, "spec.hosts"),
         ({"aliases": ["x.y"]}, "spec.aliases"),
-        ({"nodes": {"selector": {}}}, "spec.nodes.selector"),
+        ({"nodes": {"selector": {"disk": "ssd"}}}, "spec.nodes.selector.disk"),
         ({"service": {"port": 80}}, "spec.service.port"),
         ({"affinity": {"nodesAffinity": {}}}, "spec.affinity.nodesAffinity"),
         ({"tolerations": [{"keys": "a"}]}, "spec.tolerations[0].keys"),
@@ -123,7 +123,7 @@ def test_the_defaults_are_stored(api: ApiServer) -> None:
         },
         "ingress": {"enabled": True},
         "service": {"type": "ClusterIP"},
-        "nodes": {"management": "Managed"},
+        "nodes": {"management": "Managed", "resolve": "ClusterIP"},
         "suspend": False,
     }
 
@@ -206,6 +206,17 @@ UPDATES: dict[str, tuple[_Spec, _Spec, str]] = {
     ),
     "no ingress at all": ({}, {"ingress": {"enabled": False}}, ""),
     "nodes left alone": ({}, {"nodes": {"management": "Unmanaged"}}, ""),
+    "nodes looked at first": ({"nodes": {"management": "Preview"}}, {"nodes": None}, ""),
+    "nodes by DNS, and fewer of them": (
+        {},
+        {"nodes": {"resolve": "DNS", "selector": {"matchLabels": {"disk": "ssd"}}}},
+        "",
+    ),
+    "a selector that cannot be": (
+        {"nodes": {"selector": {"matchLabels": {"disk": "ssd"}}}},
+        {"nodes": {"selector": {"matchExpressions": [{"key": "a", "operator": "In"}]}}},
+        "spec.nodes.selector.matchExpressions[0].values: Invalid value: must have values where",
+    ),
     "a public registry": ({}, {"host": "quay.io"}, "quay.io is a public registry"),
 }
 
@@ -314,6 +325,14 @@ def test_kubectl_explains_the_fields(api: ApiServer) -> None:
     explained = api.kubectl("explain", "localregistry.spec.storage.reclaimPolicy").stdout
     assert "ENUM:" in explained
     assert "What becomes of the claim when the LocalRegistry is deleted." in explained
+
+
+def test_kubectl_explains_the_selector_and_the_preview(api: ApiServer) -> None:
+    explained = api.kubectl("explain", "lreg.spec.nodes", "--recursive").stdout
+    assert "enum: Managed, Preview, Unmanaged" in explained
+    assert "enum: In, NotIn, Exists, DoesNotExist" in explained
+    diff = api.kubectl("explain", "lreg.status.nodes.preview.diff").stdout
+    assert "empty where nothing would change" in diff
 
 
 def _holds(stored: Any, given: Any) -> bool:

@@ -54,6 +54,8 @@ class Reason(StrEnum):
     NODES_PENDING = "NodesPending"  # some nodes have not answered yet
     NODES_FAILING = "NodesFailing"  # some nodes cannot pull; status.nodes.failing says why
     NO_ELIGIBLE_NODES = "NoEligibleNodes"  # no Linux node that is Ready
+    NO_NODES_SELECTED = "NoNodesSelected"  # spec.nodes.selector fits no node at all
+    PREVIEW = "Preview"  # spec.nodes.management: nodes only say what they would change
     UNMANAGED = "Unmanaged"  # spec.nodes.management: nodes are left alone
     WAITING_FOR_REGISTRY = "WaitingForRegistry"  # nothing to pull from yet
     PROBE_PUSH_FAILED = "ProbePushFailed"  # the registry did not take the probe image

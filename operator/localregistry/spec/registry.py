@@ -5,24 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from .exposure import Ingress, ServiceType
 from .fields import Fields, InvalidSpec
 from .hosts import Host, InvalidHost
+from .nodes import Nodes
 from .storage import OBJECT_NAME, Storage
 
-__all__ = ["InvalidSpec", "LocalRegistry", "LocalRegistrySpec", "Management"]
+__all__ = ["InvalidSpec", "LocalRegistry", "LocalRegistrySpec"]
 
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}")
-
-
-class Management(StrEnum):
-    """What the operator does to nodes."""
-
-    MANAGED = "Managed"
-    UNMANAGED = "Unmanaged"
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,7 @@ class LocalRegistrySpec:
     storage: Storage = field(default_factory=Storage)
     ingress: Ingress = field(default_factory=Ingress)
     service_type: str = ServiceType.CLUSTER_IP.value
-    management: Management = Management.MANAGED
+    nodes: Nodes = field(default_factory=Nodes)
     suspend: bool = False
 
     @classmethod
@@ -55,7 +48,6 @@ class LocalRegistrySpec:
         except InvalidHost as error:
             raise InvalidSpec(f"spec.{error}") from None
         service = fields.object("service")
-        nodes = fields.object("nodes")
         return cls(
             host=host,
             image=_image(fields),
@@ -69,7 +61,7 @@ class LocalRegistrySpec:
             ),
             ingress=Ingress.from_fields(fields.object("ingress")),
             service_type=service.one_of("type", ServiceType, default=ServiceType.CLUSTER_IP).value,
-            management=nodes.one_of("management", Management, default=Management.MANAGED),
+            nodes=Nodes.from_fields(fields.object("nodes")),
             suspend=fields.flag("suspend", default=False),
         )
 

@@ -8,6 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+
+def _expressions(*expressions: dict[str, Any]) -> dict[str, Any]:
+    return {"nodes": {"selector": {"matchExpressions": list(expressions)}}}
+
+
+def _labels(**labels: Any) -> dict[str, Any]:
+    return {"nodes": {"selector": {"matchLabels": labels}}}
+
+
 GOOD_SPECS: dict[str, dict[str, Any]] = {
     "nothing but the host": {},
     "a size": {"storage": {"size": "1.5Gi"}},
@@ -60,6 +69,29 @@ GOOD_SPECS: dict[str, dict[str, Any]] = {
     },
     "a node port": {"service": {"type": "NodePort"}},
     "nodes left alone": {"nodes": {"management": "Unmanaged"}},
+    "nodes only looked at": {"nodes": {"management": "Preview"}},
+    "nodes that resolve the name": {"nodes": {"resolve": "DNS"}},
+    "all nodes by an empty selector": {"nodes": {"selector": {}}},
+    "nodes by labels": {
+        "nodes": {"selector": {"matchLabels": {"disk": "ssd", "example.com/Pool_1": "", "a": "0"}}}
+    },
+    "nodes by every operator": _expressions(
+        {"key": "disk", "operator": "In", "values": ["ssd", "nvme", ""]},
+        {"key": "node-role.kubernetes.io/control-plane", "operator": "DoesNotExist"},
+        {"key": "zone", "operator": "NotIn", "values": ["a"]},
+        {"key": "gpu", "operator": "Exists", "values": []},
+    ),
+    "nodes by the largest selector": {
+        "nodes": {
+            "selector": {
+                "matchLabels": {f"{'p' * 253}/{'k' * 61}{i:02}": "v" * 63 for i in range(16)},
+                "matchExpressions": [
+                    {"key": f"k{i}", "operator": "In", "values": [f"v{j}" for j in range(64)]}
+                    for i in range(16)
+                ],
+            }
+        }
+    },
     "suspended": {"suspend": True},
 }
 
@@ -69,6 +101,10 @@ _NAME = "must be the name of an object"
 _BOOLEAN = "must be of type boolean"
 _OBJECT = "must be of type object"
 _STRING = "must be of type string"
+_KEY = "must be the key of a label, such as disk or example.com/disk"
+_VALUE = "must be the value of a label: up to 63 letters, digits and inner - _ and dots"
+_WANTED = "must have values where the operator is In or NotIn"
+_NEEDLESS = "must have no values where the operator is Exists or DoesNotExist"
 _NGINX = "nginx.ingress.kubernetes.io"
 
 
@@ -189,9 +225,71 @@ BAD_SPECS: dict[str, tuple[dict[str, Any], str, str | None]] = {
         "must be one of ClusterIP, NodePort, LoadBalancer",
     ),
     "unknown management": (
-        {"nodes": {"management": "Preview"}},
-        'supported values: "Managed", "Unmanaged"',
-        "must be one of Managed, Unmanaged",
+        {"nodes": {"management": "Sometimes"}},
+        'supported values: "Managed", "Preview", "Unmanaged"',
+        "must be one of Managed, Preview, Unmanaged",
+    ),
+    "unknown way to resolve": (
+        {"nodes": {"resolve": "hosts"}},
+        'supported values: "ClusterIP", "DNS"',
+        "must be one of ClusterIP, DNS",
+    ),
+    "label with a blank": (_labels(**{"a b": "x"}), _KEY, _KEY),
+    "label without a name": (_labels(**{"example.com/": "x"}), _KEY, _KEY),
+    "label with an upper-case prefix": (_labels(**{"Example.com/a": "x"}), _KEY, _KEY),
+    "label with two slashes": (_labels(**{"a/b/c": "x"}), _KEY, _KEY),
+    "label that is too long": (_labels(**{"k" * 64: "x"}), _KEY, _KEY),
+    "label with a line break": (_labels(**{"a\n": "x"}), _KEY, _KEY),
+    "value with a blank": (_labels(a="b c"), _VALUE, _VALUE),
+    "value that ends in a dot": (_labels(a="b."), _VALUE, _VALUE),
+    "value as a number": (_labels(a=1), _STRING, "must map strings to strings"),
+    "more labels than 16": (
+        _labels(**{f"k{i}": "v" for i in range(17)}),
+        "spec.nodes.selector.matchLabels: Too many: 17: must have at most 16 items",
+        None,
+    ),
+    "selector as a list": ({"nodes": {"selector": []}}, _OBJECT, "must be an object, not a list"),
+    "expression without a key": (
+        _expressions({"operator": "Exists"}),
+        "spec.nodes.selector.matchExpressions[0].key: Required value",
+        "spec.nodes.selector.matchExpressions.key is required",
+    ),
+    "expression without an operator": (
+        _expressions({"key": "a"}),
+        "spec.nodes.selector.matchExpressions[0].operator: Required value",
+        "spec.nodes.selector.matchExpressions.operator is required",
+    ),
+    "expression of an unknown operator": (
+        _expressions({"key": "a", "operator": "Gt", "values": ["1"]}),
+        'supported values: "In", "NotIn", "Exists", "DoesNotExist"',
+        "must be one of In, NotIn, Exists, DoesNotExist",
+    ),
+    "expression of a bad key": (_expressions({"key": "-a", "operator": "Exists"}), _KEY, _KEY),
+    "expression of a bad value": (
+        _expressions({"key": "a", "operator": "In", "values": ["ok", "-"]}),
+        _VALUE,
+        _VALUE,
+    ),
+    "In without values": (_expressions({"key": "a", "operator": "In"}), _WANTED, _WANTED),
+    "NotIn with no value": (
+        _expressions({"key": "a", "operator": "NotIn", "values": []}),
+        _WANTED,
+        _WANTED,
+    ),
+    "Exists with a value": (
+        _expressions({"key": "a", "operator": "Exists", "values": ["b"]}),
+        _NEEDLESS,
+        _NEEDLESS,
+    ),
+    "DoesNotExist with a value": (
+        _expressions({"key": "a", "operator": "DoesNotExist", "values": ["b"]}),
+        _NEEDLESS,
+        _NEEDLESS,
+    ),
+    "more values than 64": (
+        _expressions({"key": "a", "operator": "In", "values": [f"v{i}" for i in range(65)]}),
+        "Too many: 65: must have at most 64 items",
+        None,
     ),
     "suspend as text": ({"suspend": "true"}, _BOOLEAN, "must be true or false"),
     "host as a number": ({"host": 5}, _STRING, "must be a string, not a number"),

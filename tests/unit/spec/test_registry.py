@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from localregistry.spec.exposure import Ingress
 from localregistry.spec.hosts import Host
-from localregistry.spec.registry import InvalidSpec, LocalRegistry, LocalRegistrySpec, Management
+from localregistry.spec.nodes import Management, Nodes, Resolve
+from localregistry.spec.registry import InvalidSpec, LocalRegistry, LocalRegistrySpec
+from localregistry.spec.selector import Operator, Requirement, Selector
 from localregistry.spec.storage import ReclaimPolicy, Storage, StorageKind
 from unit.spec.bodies import UID, body
 from unit.spec.spec_table import BAD_SPECS, GOOD_SPECS
@@ -21,6 +23,7 @@ _FIELDS = (
     *("service", "nodes", "suspend", "size", "existingClaim", "ephemeral", "accessModes"),
     *("reclaimPolicy", "className", "annotations", "tls", "secretName", "type", "management"),
     *("generation", "finalizers", "deletionTimestamp", "enabled", "storageClassName"),
+    *("resolve", "selector", "matchLabels", "matchExpressions", "key", "operator", "values"),
 )
 _LEAVES = st.one_of(
     st.none(),
@@ -28,7 +31,7 @@ _LEAVES = st.one_of(
     st.integers(),
     st.floats(),
     st.text(max_size=12),
-    st.sampled_from(["a.b", "1Gi", "Managed", "Delete", "ReadWriteOnce", "NodePort"]),
+    st.sampled_from(["a.b", "1Gi", "Managed", "Delete", "ReadWriteOnce", "NodePort", "In"]),
 )
 _BODIES = st.recursive(
     _LEAVES,
@@ -58,7 +61,8 @@ def test_the_defaults_are_those_of_the_design() -> None:
     assert spec.storage == Storage(StorageKind.SIZE, "20Gi", None, None, ("ReadWriteOnce",))
     assert spec.storage.reclaim_policy is ReclaimPolicy.RETAIN
     assert spec.ingress == Ingress(True, None, {}, None)
-    assert (spec.service_type, spec.management) == ("ClusterIP", Management.MANAGED)
+    assert spec.service_type == "ClusterIP"
+    assert spec.nodes == Nodes(Management.MANAGED, Resolve.CLUSTER_IP, Selector())
     assert spec.suspend is False
 
 
@@ -72,7 +76,11 @@ def test_every_field_finds_its_place() -> None:
                 "storage": {"existingClaim": "old"},
                 "ingress": {"className": "nginx", "tls": {"secretName": "cert"}},
                 "service": {"type": "LoadBalancer"},
-                "nodes": {"management": "Unmanaged"},
+                "nodes": {
+                    "management": "Preview",
+                    "resolve": "DNS",
+                    "selector": {"matchLabels": {"disk": "ssd"}},
+                },
                 "suspend": True,
             }
         )
@@ -82,7 +90,9 @@ def test_every_field_finds_its_place() -> None:
     assert (spec.storage.kind, spec.storage.existing_claim) == (StorageKind.EXISTING, "old")
     assert spec.storage.size is None
     assert (spec.ingress.class_name, spec.ingress.tls_secret) == ("nginx", "cert")
-    assert (spec.service_type, spec.management) == ("LoadBalancer", Management.UNMANAGED)
+    assert spec.service_type == "LoadBalancer"
+    assert (spec.nodes.management, spec.nodes.resolve) == (Management.PREVIEW, Resolve.DNS)
+    assert spec.nodes.selector == Selector((Requirement("disk", Operator.IN, ("ssd",)),))
     assert spec.suspend is True
 
 

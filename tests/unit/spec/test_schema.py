@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from localregistry.spec import exposure, hosts, storage
+from localregistry.spec import exposure, hosts, selector, storage
 from localregistry.spec.conditions import ConditionStatus
 from localregistry.spec.names import GROUP, KIND, PLURAL, VERSION
-from localregistry.spec.registry import LocalRegistrySpec, Management
+from localregistry.spec.nodes import Management, Resolve
+from localregistry.spec.registry import LocalRegistrySpec
 from unit.spec.bodies import body
 
 CRD: dict[str, Any] = yaml.safe_load(
@@ -90,6 +91,7 @@ def test_every_default_of_the_crd_is_one_that_was_meant() -> None:
         "spec.service.type": "ClusterIP",
         "spec.nodes": {},
         "spec.nodes.management": "Managed",
+        "spec.nodes.resolve": "ClusterIP",
         "spec.suspend": False,
     }
 
@@ -100,6 +102,7 @@ def test_every_default_of_the_crd_is_one_that_was_meant() -> None:
         ("storage.reclaimPolicy", storage.ReclaimPolicy),
         ("service.type", exposure.ServiceType),
         ("nodes.management", Management),
+        ("nodes.resolve", Resolve),
     ],
 )
 def test_enums_are_the_same(path: str, choices: type[StrEnum]) -> None:
@@ -131,6 +134,25 @@ def test_the_allow_list_of_annotations_is_the_same() -> None:
     listed = names["rule"].partition("[")[2].partition("]")[0]
     assert [one.strip().strip("'") for one in listed.split(",")] == [*exposure.ALLOWED_ANNOTATIONS]
     assert exposure.ANNOTATION_VALUE.pattern in values["rule"]
+
+
+def test_the_rules_of_the_selector_are_the_same() -> None:
+    keys, values = _at("nodes.selector.matchLabels")["x-kubernetes-validations"]
+    expression = _at("nodes.selector.matchExpressions")["items"]
+    parts = expression["properties"]
+    (key,) = parts["key"]["x-kubernetes-validations"]
+    (value,) = parts["values"]["items"]["x-kubernetes-validations"]
+    for rule in (keys, key):
+        assert f"matches(r'^{selector.KEY.pattern}$')" in rule["rule"]
+        assert rule["message"] == selector.KEY_FAULT
+    for rule in (values, value):
+        assert f"matches(r'^{selector.VALUE.pattern}$')" in rule["rule"]
+        assert rule["message"] == selector.VALUE_FAULT
+    assert str(selector.MAX_KEY) in keys["rule"]
+    assert parts["key"]["maxLength"] == selector.MAX_KEY
+    assert parts["operator"]["enum"] == [one.value for one in selector.Operator]
+    told = [rule["message"] for rule in expression["x-kubernetes-validations"]]
+    assert told == [selector.NO_VALUES, selector.NEEDLESS_VALUES]
 
 
 @pytest.mark.parametrize(("path", "schema"), [*_walk(SCHEMA, "")], ids=lambda one: one or "root")
