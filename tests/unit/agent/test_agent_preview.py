@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from localregistry.agent import endpoint
-from localregistry.agent.preview import preview
+from localregistry.agent.preview import preview, shortened
 from localregistry.agent.writer import Change, Plan
 
 from .labs import KINDS, NAME, RuntimeLab, peer
@@ -104,3 +104,25 @@ def test_what_somebody_wrote_into_a_file_of_ours_is_not_shown() -> None:
 def test_a_file_that_cannot_be_read_shows_nothing(content: bytes) -> None:
     assert preview(Plan((Change("/etc/docker/daemon.json", content, None),))) == []
     assert preview(Plan()) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "limit", "kept"),
+    [
+        ([], 100, ()),
+        (["a" * 49, "b" * 49], 100, ("a" * 49, "b" * 49)),
+        (["a" * 40, "b" * 60], 100, ("a" * 40,)),
+        (["ä" * 100], 100, ("ä" * 28,)),
+        (["ä" * 100, "b"], 101, ("ä" * 28,)),
+    ],
+)
+def test_lines_are_kept_as_far_as_they_fit(
+    lines: list[str], limit: int, kept: tuple[str, ...]
+) -> None:
+    result = shortened(lines, limit)
+    assert sum(len(line.encode()) + 1 for line in result) <= limit
+    if len(kept) == len(lines) and list(kept) == lines:
+        assert result == kept
+    else:
+        assert result[:-1] == kept
+        assert "left out" in result[-1]

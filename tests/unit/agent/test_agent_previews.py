@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,113 +9,34 @@ from typing import Any
 
 import pytest
 
-from localregistry.agent import endpoint, files, runtimes
-from localregistry.agent.agent import CHECK_SECONDS, Agent
-from localregistry.agent.guest import Guest
-from localregistry.agent.inputs import Inputs
+from localregistry.agent import endpoint, files
+from localregistry.agent.agent import CHECK_SECONDS
 from localregistry.agent.paths import HostRoot
-from localregistry.agent.preview import preview, shortened
+from localregistry.agent.preview import preview
 from localregistry.agent.previews import AFRESH_SECONDS, LOOK_SECONDS, MAX_BYTES, SLICE_SECONDS
-from localregistry.agent.state import State
-from localregistry.agent.writer import Plan
-from localregistry.trust import NodeReason, Report, Task, TrustDocument, TrustedRegistry
+from localregistry.trust import NodeReason, Report, TrustedRegistry
 
-from .labs import DAEMON, KINDS, NAME, RuntimeLab, SignalledLab, peer
+from .labs import DAEMON, KINDS, NAME, peer
 from .standins import registry
+from .wholelabs import STATE, WholeLab
 
-STATE = "var/lib/localregistry"
 OTHER = "other.example"
-
-
-class Lab(RuntimeLab):
-    """A node of one runtime with a whole agent, whose memory is on the node."""
-
-    def __init__(self, directory: Path, label: str) -> None:
-        self.plans = 0
-        super().__init__(directory, label)
-        self.path("/var/lib").mkdir()
-        self.before = self.node.snapshot()
-        self.untouched = self.fingerprint()
-
-    def restart_agent(self) -> None:
-        super().restart_agent()
-        state = State(self.node.root / STATE)
-        guest = Guest(HostRoot(self.node.root), state.journal)
-        processes = SignalledLab(self)
-
-        def make(runtime: str) -> runtimes.AnyWriter:
-            made = runtimes.writer(
-                runtime, guest=guest, processes=processes, calls=self.calls, clock=self.clock
-            )
-            plan = made.plan
-
-            def counted(*arguments: Any) -> Plan:
-                self.plans += 1
-                result: Plan = plan(*arguments)
-                return result
-
-            object.__setattr__(made, "plan", counted)
-            return made
-
-        self.agent = Agent(
-            inputs=Inputs(self.directory / "trust.json", self.directory / "task", state.goal()),
-            state=state,
-            guest=guest,
-            make_writer=make,
-            calls=self.calls,
-            alive=processes.alive,
-            clock=self.clock,
-            log=lambda _: None,
-        )
-
-    def tell(self, *wanted: TrustedRegistry, excluded: tuple[str, ...] = ()) -> str:
-        document = TrustDocument(wanted)
-        task = Task(document.revision, self.kind.runtime, excluded)
-        for name, text in (("trust.json", document.to_json()), ("task", task.to_json())):
-            (self.directory / f"{name}.new").write_text(text)
-            (self.directory / f"{name}.new").rename(self.directory / name)
-        return document.revision
-
-    def run(self, seconds: float = 2.0) -> Report:
-        left = seconds
-        while left > 0:
-            tick = 1.0 if seconds - left < 2 else CHECK_SECONDS
-            self.clock.now += tick
-            left -= tick
-            for _ in range(4):
-                self.agent.step()
-        return self.agent.report
-
-    def fingerprint(self, *, memory: bool = True) -> dict[str, tuple[object, ...]]:
-        """Everything on the node: names, contents, modes, owners, inodes and times; without the
-        agent's `memory`, directories that hold it included, only the files of others."""
-        found: dict[str, tuple[object, ...]] = {}
-        for path in [self.node.root, *sorted(self.node.root.rglob("*"))]:
-            name = str(path.relative_to(self.node.root))
-            if not memory and (name.startswith(STATE) or STATE.startswith(name) or name == "."):
-                continue
-            status = path.lstat()
-            content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-            times = status.st_mtime_ns, status.st_ctime_ns
-            found[name] = (status.st_mode, status.st_uid, status.st_gid, status.st_ino, *times)
-            found[name] += (content,)
-        return found
 
 
 @pytest.fixture(params=KINDS)
 def lab(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Lab]:
+) -> Iterator[WholeLab]:
     monkeypatch.setattr(endpoint, "peer", peer)
-    made = Lab(tmp_path, request.param)
+    made = WholeLab(tmp_path, request.param)
     yield made
     made.agent.close()
     made.close()
 
 
 @pytest.fixture
-def docker(tmp_path: Path) -> Iterator[Lab]:
-    made = Lab(tmp_path, "docker, graphdriver store")
+def docker(tmp_path: Path) -> Iterator[WholeLab]:
+    made = WholeLab(tmp_path, "docker, graphdriver store")
     yield made
     made.agent.close()
     made.close()
@@ -126,7 +46,7 @@ def looked_at(*arguments: Any, **options: Any) -> TrustedRegistry:
     return registry(*arguments, preview=True, **options)
 
 
-def test_a_preview_is_told_and_leaves_no_trace_of_any_kind(lab: Lab) -> None:
+def test_a_preview_is_told_and_leaves_no_trace_of_any_kind(lab: WholeLab) -> None:
     expected = tuple(preview(lab.plan(registry())))
     assert expected
     revision = lab.tell(looked_at())
@@ -143,14 +63,14 @@ def test_a_preview_is_told_and_leaves_no_trace_of_any_kind(lab: Lab) -> None:
     assert lab.calls.pulls == []
 
 
-def test_dns_is_previewed_as_it_would_be_done(lab: Lab) -> None:
+def test_dns_is_previewed_as_it_would_be_done(lab: WholeLab) -> None:
     lab.tell(looked_at(dns=True))
     assert lab.run().previews == {"u1": tuple(preview(lab.plan(registry(dns=True))))}
     assert "10.96.0.7" not in "".join(lab.agent.report.previews["u1"])
     assert lab.fingerprint() == lab.untouched
 
 
-def test_each_preview_is_by_itself_beside_what_is_served(lab: Lab) -> None:
+def test_each_preview_is_by_itself_beside_what_is_served(lab: WholeLab) -> None:
     served = registry("u2", OTHER)
     lab.tell(served)
     lab.run()
@@ -168,7 +88,7 @@ def test_each_preview_is_by_itself_beside_what_is_served(lab: Lab) -> None:
     assert len(lab.calls.pulls) == 1
 
 
-def test_a_registry_that_turns_to_preview_stays_as_it_is(lab: Lab) -> None:
+def test_a_registry_that_turns_to_preview_stays_as_it_is(lab: WholeLab) -> None:
     lab.tell(registry(), registry("u2", OTHER))
     lab.run()
     before, signals = lab.fingerprint(memory=False), lab.signals
@@ -187,7 +107,7 @@ def test_a_registry_that_turns_to_preview_stays_as_it_is(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_what_a_frozen_registry_would_become_is_previewed(lab: Lab, restart: bool) -> None:
+def test_what_a_frozen_registry_would_become_is_previewed(lab: WholeLab, restart: bool) -> None:
     lab.tell(registry())
     lab.run()
     before, signals = lab.fingerprint(memory=False), lab.signals
@@ -208,7 +128,7 @@ def test_what_a_frozen_registry_would_become_is_previewed(lab: Lab, restart: boo
     assert b"10.96.0.99" in b"".join(lab.node.snapshot().values())
 
 
-def test_a_name_that_a_preview_has_no_longer_is_withdrawn(lab: Lab) -> None:
+def test_a_name_that_a_preview_has_no_longer_is_withdrawn(lab: WholeLab) -> None:
     lab.tell(registry("u1", NAME, OTHER))
     lab.run()
     lab.tell(looked_at("u1", NAME))
@@ -226,7 +146,7 @@ def test_a_name_that_a_preview_has_no_longer_is_withdrawn(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("how", ["gone", "excluded"])
-def test_a_frozen_registry_goes_with_its_reason(lab: Lab, how: str) -> None:
+def test_a_frozen_registry_goes_with_its_reason(lab: WholeLab, how: str) -> None:
     lab.tell(registry())
     lab.run()
     lab.tell(looked_at())
@@ -243,7 +163,7 @@ def test_a_frozen_registry_goes_with_its_reason(lab: Lab, how: str) -> None:
     assert lab.node.snapshot() == lab.before
 
 
-def test_drift_of_a_frozen_registry_is_repaired(lab: Lab) -> None:
+def test_drift_of_a_frozen_registry_is_repaired(lab: WholeLab) -> None:
     lab.tell(registry())
     lab.run()
     good = {p: c for p, c in lab.node.snapshot().items() if not p.startswith(STATE)}
@@ -257,7 +177,7 @@ def test_drift_of_a_frozen_registry_is_repaired(lab: Lab) -> None:
     assert good == {p: c for p, c in lab.node.snapshot().items() if not p.startswith(STATE)}
 
 
-def test_what_would_be_refused_is_one_line_with_the_sentence(lab: Lab) -> None:
+def test_what_would_be_refused_is_one_line_with_the_sentence(lab: WholeLab) -> None:
     lab.tell(looked_at("u1", "docker.io"), looked_at("u2", OTHER))
     report = lab.run()
     assert report.exceptions == {}
@@ -267,7 +187,7 @@ def test_what_would_be_refused_is_one_line_with_the_sentence(lab: Lab) -> None:
     assert lab.fingerprint() == lab.untouched
 
 
-def test_a_runtime_that_is_down_is_told_and_looked_at_when_it_is_up(lab: Lab) -> None:
+def test_a_runtime_that_is_down_is_told_and_looked_at_when_it_is_up(lab: WholeLab) -> None:
     comm = lab.node.proc / str(DAEMON) / "comm"
     alive = comm.read_text()
     comm.write_text("gone\n")
@@ -281,7 +201,7 @@ def test_a_runtime_that_is_down_is_told_and_looked_at_when_it_is_up(lab: Lab) ->
     assert lab.fingerprint() == lab.untouched
 
 
-def test_a_refused_registry_is_not_frozen_and_not_on_the_node(docker: Lab) -> None:
+def test_a_refused_registry_is_not_frozen_and_not_on_the_node(docker: WholeLab) -> None:
     docker.node.write("/etc/hosts", f"192.0.2.1 {NAME}\n")
     untouched = docker.fingerprint()
     docker.tell(registry())
@@ -296,7 +216,7 @@ def test_a_refused_registry_is_not_frozen_and_not_on_the_node(docker: Lab) -> No
     assert docker.fingerprint() == untouched
 
 
-def test_an_administrators_edit_changes_the_preview_within_a_minute(docker: Lab) -> None:
+def test_an_administrators_edit_changes_the_preview_within_a_minute(docker: WholeLab) -> None:
     docker.tell(looked_at())
     first = docker.run().previews["u1"]
     docker.node.write("/etc/docker/daemon.json", f'{{"insecure-registries": ["{NAME}"]}}')
@@ -313,7 +233,7 @@ def test_an_administrators_edit_changes_the_preview_within_a_minute(docker: Lab)
     assert docker.fingerprint() == untouched
 
 
-def test_a_hundred_previews_cost_one_plan_per_look(docker: Lab) -> None:
+def test_a_hundred_previews_cost_one_plan_per_look(docker: WholeLab) -> None:
     docker.tell(*(looked_at(f"u{n:03}", f"r{n}.example") for n in range(100)))
     assert len(docker.run().previews) == 100
     docker.run(LOOK_SECONDS)
@@ -325,7 +245,9 @@ def test_a_hundred_previews_cost_one_plan_per_look(docker: Lab) -> None:
     assert docker.fingerprint() == docker.untouched
 
 
-def test_many_previews_leave_time_for_pulls(docker: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_previews_leave_time_for_pulls(
+    docker: WholeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The rest comes in the next turns, at once."""
     docker.tell(*(looked_at(f"u{n}", f"r{n}.example") for n in range(9)))
 
@@ -346,7 +268,7 @@ def test_many_previews_leave_time_for_pulls(docker: Lab, monkeypatch: pytest.Mon
 
 
 def test_a_node_that_cannot_be_read_is_one_line(
-    docker: Lab, monkeypatch: pytest.MonkeyPatch
+    docker: WholeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error", "/host/etc/x")
@@ -363,7 +285,7 @@ def test_a_node_that_cannot_be_read_is_one_line(
     assert len(docker.run(LOOK_SECONDS).previews["u1"]) > 1
 
 
-def test_a_memory_of_a_newer_agent_freezes_what_it_served(docker: Lab) -> None:
+def test_a_memory_of_a_newer_agent_freezes_what_it_served(docker: WholeLab) -> None:
     docker.tell(registry())
     docker.run()
     journal = docker.node.root / STATE / "journal.json"
@@ -379,7 +301,7 @@ def test_a_memory_of_a_newer_agent_freezes_what_it_served(docker: Lab) -> None:
     assert docker.fingerprint(memory=False) == before
 
 
-def test_a_damaged_document_at_a_start_leaves_what_is_frozen(docker: Lab) -> None:
+def test_a_damaged_document_at_a_start_leaves_what_is_frozen(docker: WholeLab) -> None:
     docker.tell(registry(), registry("u2", OTHER))
     docker.run()
     docker.tell(looked_at(), registry("u2", OTHER))
@@ -392,8 +314,9 @@ def test_a_damaged_document_at_a_start_leaves_what_is_frozen(docker: Lab) -> Non
     assert len(docker.calls.pulls) == pulls
 
 
-def test_a_preview_that_never_was_on_the_node_leaves_nothing_beside_others(docker: Lab) -> None:
-    """Its names are in no file of the agent's own memory either."""
+def test_a_preview_that_never_was_on_the_node_leaves_nothing_beside_others(
+    docker: WholeLab,
+) -> None:
     docker.tell(registry("u2", OTHER), looked_at())
     docker.run(LOOK_SECONDS)
     memory = b"".join(p.read_bytes() for p in (docker.node.root / STATE).rglob("*") if p.is_file())
@@ -401,7 +324,7 @@ def test_a_preview_that_never_was_on_the_node_leaves_nothing_beside_others(docke
     assert NAME.encode() not in memory
 
 
-def test_a_long_preview_ends_with_a_line_that_says_so(docker: Lab) -> None:
+def test_a_long_preview_ends_with_a_line_that_says_so(docker: WholeLab) -> None:
     names = [f"{'x' * 60}-{n}.{'y' * 60}.example" for n in range(16)]
     docker.tell(looked_at("u1", *names))
     lines = docker.run().previews["u1"]
@@ -410,29 +333,7 @@ def test_a_long_preview_ends_with_a_line_that_says_so(docker: Lab) -> None:
     assert lines[:-1] == tuple(preview(docker.plan(registry("u1", *names))))[: len(lines) - 1]
 
 
-@pytest.mark.parametrize(
-    ("lines", "limit", "kept"),
-    [
-        ([], 100, ()),
-        (["a" * 49, "b" * 49], 100, ("a" * 49, "b" * 49)),
-        (["a" * 40, "b" * 60], 100, ("a" * 40,)),
-        (["ä" * 100], 100, ("ä" * 28,)),
-        (["ä" * 100, "b"], 101, ("ä" * 28,)),
-    ],
-)
-def test_lines_are_kept_as_far_as_they_fit(
-    lines: list[str], limit: int, kept: tuple[str, ...]
-) -> None:
-    result = shortened(lines, limit)
-    assert sum(len(line.encode()) + 1 for line in result) <= limit
-    if len(kept) == len(lines) and list(kept) == lines:
-        assert result == kept
-    else:
-        assert result[:-1] == kept
-        assert "left out" in result[-1]
-
-
-def test_an_excluded_registry_is_neither_previewed_nor_frozen(docker: Lab) -> None:
+def test_an_excluded_registry_is_neither_previewed_nor_frozen(docker: WholeLab) -> None:
     entry = replace(looked_at(), uid="u9")
     docker.tell(entry, excluded=("u8", "u9"))
     report = docker.run()
