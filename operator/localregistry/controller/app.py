@@ -91,6 +91,7 @@ class Controller:
             self._fleet,
             namespace=config.namespace,
             document=lambda: self._trust.document,
+            excluded=self._trust.excluded,
             told=self._poller.soon,
         )
         posts = Events(api, instance=settings.identity, namespace=config.namespace)
@@ -145,6 +146,7 @@ class Controller:
 
     async def _relist(self) -> None:
         """All LocalRegistries, nodes and agents as they are now."""
+        self._fleet.listing()
         nodes = await self._api.list_all(NODE)
         pods = await self._api.list_all(POD, self._namespace, labels=AGENTS)
         self._fleet.replace(nodes, pods)
@@ -193,9 +195,11 @@ class Controller:
                 self.queue.add(key)
 
         def node(body: dict[str, Any], gone: bool) -> None:
+            name = body["metadata"]["name"]
+            before = self._fleet.nodes.get(name)
             if self._fleet.observe_node(body, gone=gone):
-                self._tasks.tell(body["metadata"]["name"])
-                self._node_news(None)
+                self._tasks.tell(name)
+                self._node_news(self._trust.selection.moved(before, self._fleet.nodes.get(name)))
 
         def agent(body: dict[str, Any], gone: bool) -> None:
             if self._fleet.observe_pod(body, gone=gone):

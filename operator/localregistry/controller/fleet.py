@@ -7,13 +7,17 @@ deletion). Holds a few hundred bytes a node and no object.
 from __future__ import annotations
 
 import calendar
+import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
+from localregistry.spec.selector import EVERY_NODE, Selector
 from localregistry.trust import TASK_ANNOTATION, NodeReason, NodeResult, Report, TrustDocument
+
+_T = TypeVar("_T")
 
 # A node that has just joined gets a minute before its pending result can make Ready flap.
 JOINING_SECONDS = 60.0
@@ -25,13 +29,17 @@ MAX_EXAMPLES = 10
 
 @dataclass(frozen=True)
 class Node:
-    """What counts of a node. `created` is in seconds since the epoch."""
+    """What counts of a node. `created` is in seconds since the epoch.
+
+    Labels of nodes are much alike: their texts are kept once, which leaves about 1 KB a node.
+    """
 
     name: str
     ready: bool
     runtime: str
     created: float
     eligible: bool
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Node:
@@ -46,7 +54,11 @@ class Node:
             runtime=str(info.get("containerRuntimeVersion") or ""),
             created=_epoch(str(meta.get("creationTimestamp") or "")),
             eligible=system == "linux" and labels.get("type") != "virtual-kubelet",
+            labels={sys.intern(str(key)): sys.intern(str(labels[key])) for key in labels},
         )
+
+    def without_labels(self) -> Node:
+        return replace(self, labels={})
 
 
 @dataclass(frozen=True)
@@ -90,12 +102,13 @@ class NodeFailure:
 
 @dataclass(frozen=True)
 class NodesSummary:
-    """How far the nodes are for one registry."""
+    """How far the nodes are for one registry. `misses`: its selector fits no node at all."""
 
     desired: int
     ready: int
     failing: tuple[NodeFailure, ...]
     waiting: tuple[str, ...]
+    misses: bool = False
 
     @property
     def text(self) -> str:
@@ -113,10 +126,13 @@ class Fleet:
     # said about nodes, so that a restart of the operator does not look like a failure of all.
     surveyed: bool = False
     _entries: OrderedDict[str, dict[str, str]] = field(default_factory=OrderedDict)
+    # The nodes of which watches told since a list was asked for; None while none is under way.
+    _told_of: set[str] | None = None
 
     def observe_node(self, body: Mapping[str, Any], *, gone: bool) -> bool:
         """Takes a node in; returns whether anything that counts has changed."""
         name = body["metadata"]["name"]
+        self._note(name)
         before = self.nodes.get(name)
         if gone:
             self.nodes.pop(name, None)
@@ -130,6 +146,7 @@ class Fleet:
         node = (body.get("spec") or {}).get("nodeName")
         if not node:
             return False
+        self._note(node)
         before = self.pods.get(node)
         pod = None if gone else AgentPod.from_body(body)
         if pod:
@@ -138,13 +155,20 @@ class Fleet:
             del self.pods[node]
         return self.pods.get(node) != before
 
+    def listing(self) -> None:
+        """To be called before a full list is asked for that `replace` is to be given."""
+        self._told_of = set()
+
     def replace(
         self, nodes: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]]
     ) -> None:
-        """What a full list says is all there is."""
-        self.nodes = {node.name: node for node in map(Node.from_body, nodes)}
-        listed = [pod for pod in map(AgentPod.from_body, pods) if pod]
-        self.pods = {pod.node: pod for pod in listed}
+        """What a full list says is all there is, but where a watch has told of something since the
+        list was asked for: that is newer."""
+        newer, self._told_of = self._told_of or set(), None
+        listed = {node.name: node for node in map(Node.from_body, nodes)}
+        self.nodes = _mended(self.nodes, listed, newer)
+        placed = {pod.node: pod for pod in map(AgentPod.from_body, pods) if pod}
+        self.pods = _mended(self.pods, placed, newer)
         self.reports = {name: r for name, r in self.reports.items() if name in self.nodes}
 
     def remember(self, document: TrustDocument) -> None:
@@ -161,25 +185,63 @@ class Fleet:
         old = self._entries.get(before.revision, {})
         new = self._entries.get(after.revision, {})
         moved = {uid for uid in old.keys() | new.keys() if old.get(uid) != new.get(uid)}
-        told = before.exceptions.keys() | after.exceptions.keys()
-        return moved | {
-            uid for uid in told if before.exceptions.get(uid) != after.exceptions.get(uid)
-        }
+        moved |= set(before.excluded) ^ set(after.excluded)
+        for old_ones, new_ones in (
+            (before.exceptions, after.exceptions),
+            (before.previews, after.previews),
+        ):
+            told = old_ones.keys() | new_ones.keys()
+            moved |= {uid for uid in told if old_ones.get(uid) != new_ones.get(uid)}
+        return moved
+
+    def covered(self, revision: str) -> Collection[str]:
+        """The UIDs of the registries that this document held; none where it is not remembered."""
+        return self._entries.get(revision, {}).keys()
+
+    def leave_out(self, node: str, excluded: Collection[str]) -> None:
+        """The node is told to forget these: what it proved before proves nothing any more."""
+        report = self.reports.get(node)
+        if report and not set(excluded) <= set(report.excluded):
+            both = tuple(sorted({*report.excluded, *excluded}))
+            self.reports[node] = replace(report, excluded=both)
+
+    def selected(self, selector: Selector) -> Iterator[Node]:
+        """The nodes that can count: eligible, Ready and of these labels; by name."""
+        for node in sorted(self.nodes.values(), key=lambda node: node.name):
+            if node.eligible and node.ready and selector.matches(node.labels):
+                yield node
+
+    def misses(self, selector: Selector) -> bool:
+        """Whether there are nodes that could count, Ready or not, and none has these labels."""
+        eligible = [node for node in self.nodes.values() if node.eligible]
+        return bool(eligible) and not any(selector.matches(node.labels) for node in eligible)
+
+    def answer(self, node: str, uid: str, wanted: str | None) -> Report | None:
+        """The node's report, where it speaks of this registry as it is wanted now (a digest)."""
+        report = self.reports.get(node)
+        if report is None or wanted is None or uid in report.excluded:
+            return None
+        return report if self._entries.get(report.revision, {}).get(uid) == wanted else None
 
     def summarize(
-        self, uid: str, document: TrustDocument, *, now: float, settled: bool
+        self,
+        uid: str,
+        document: TrustDocument,
+        selector: Selector = EVERY_NODE,
+        *,
+        now: float,
+        settled: bool,
     ) -> NodesSummary:
-        """The nodes of one registry. `now` is seconds since the epoch.
+        """The nodes of one registry that is to be configured. `now` is seconds since the epoch.
 
         `settled`: all nodes were ready for it before, so one that joins is not counted while it
         is new and under way. Until then every node counts: Ready must not come before the last.
         """
-        wanted = {e.uid: e.digest() for e in document.registries}.get(uid)
+        wanted = {e.uid: e.digest() for e in document.registries if not e.preview}.get(uid)
         ready, failing, waiting = 0, [], []
-        for node in sorted(self.nodes.values(), key=lambda node: node.name):
-            if not (node.eligible and node.ready):
-                continue
-            result = self._result(node.name, uid, wanted)
+        for node in self.selected(selector):
+            report = self.answer(node.name, uid, wanted)
+            result = report.exceptions.get(uid) if report else NodeResult(NodeReason.PENDING)
             if result is None:
                 ready += 1
             elif result.reason is NodeReason.PENDING:
@@ -193,6 +255,7 @@ class Fleet:
             ready=ready,
             failing=tuple(failing),
             waiting=tuple(waiting),
+            misses=self.misses(selector),
         )
 
     def still_trusting(self, uid: str, document: TrustDocument) -> dict[str, str]:
@@ -208,14 +271,14 @@ class Fleet:
                 waiting[node.name] = report.exceptions[uid].message or "is still at it"
         return waiting
 
-    def _result(self, node: str, uid: str, wanted: str | None) -> NodeResult | None:
-        """None where the node is proved for this registry as it is wanted now."""
-        report = self.reports.get(node)
-        if report is None or wanted is None:
-            return NodeResult(NodeReason.PENDING)
-        if self._entries.get(report.revision, {}).get(uid) != wanted:
-            return NodeResult(NodeReason.PENDING)
-        return report.exceptions.get(uid)
+    def _note(self, node: str) -> None:
+        if self._told_of is not None:
+            self._told_of.add(node)
+
+
+def _mended(known: Mapping[str, _T], listed: Mapping[str, _T], newer: set[str]) -> dict[str, _T]:
+    kept = {name: known[name] for name in newer if name in known}
+    return {name: item for name, item in listed.items() if name not in newer} | kept
 
 
 def _epoch(timestamp: str) -> float:

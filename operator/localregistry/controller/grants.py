@@ -8,20 +8,36 @@ the name; among claimants without a holder the oldest gets it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from localregistry.resources import probe_image
-from localregistry.spec.hosts import Host
+from localregistry.spec.conditions import ConditionType
+from localregistry.spec.hosts import Host, InvalidHost
+from localregistry.spec.reasons import Reason
+from localregistry.spec.selector import Selector
 from localregistry.trust import MAX_DOCUMENT_BYTES, TrustDocument, TrustedRegistry
 
 Key = tuple[str, str]
 
+# The reasons of NodesReady that are found only where nodes have been told of the registry.
+TOLD = {
+    Reason.NODES_CONFIGURED,
+    Reason.NODES_PENDING,
+    Reason.NODES_FAILING,
+    Reason.NO_ELIGIBLE_NODES,
+    Reason.NO_NODES_SELECTED,
+    Reason.PREVIEW,
+}
+
 
 @dataclass(frozen=True)
 class Claim:
-    """What one living LocalRegistry wants trusted, as of its last reconcile.
+    """What one living LocalRegistry wants of the nodes, as of its last reconcile.
 
+    `managed`: nodes are told of it; with `preview` they only say what they would change, with `dns`
+    they resolve the name themselves. `selector` says which nodes; `frozen`: it is suspended.
     `address` is its Service's cluster IP ("" while there is none). `reachable` tells that the
     registry has answered and holds the probe image: nodes are never pointed at what cannot answer.
     `served`: whether the Service has the host's port; None since the host was changed, until the
@@ -38,6 +54,10 @@ class Claim:
     port: int = 80
     reachable: bool = False
     served: bool | None = None
+    preview: bool = False
+    dns: bool = False
+    selector: Selector = field(default_factory=Selector)
+    frozen: bool = False
 
     @property
     def key(self) -> Key:
@@ -97,8 +117,9 @@ def decide(claims: Claims, current: TrustDocument, *, limit: int = MAX_DOCUMENT_
     """The document that the claims deserve.
 
     A registry enters when it can be pulled from, and stays while it is managed, even when it does
-    not answer for a while: withdrawing trust would not mend it. Where not all fit, those that are
-    in the document already stay, then the older ones come first.
+    not answer for a while: withdrawing trust would not mend it. For a preview an address is enough,
+    and a preview it stays until it has answered. Where not all fit, those that are in the document
+    already stay, then the older ones come first.
     """
     trusted = {entry.uid: entry for entry in current.registries}
     granted: list[tuple[Claim, TrustedRegistry]] = []
@@ -123,7 +144,7 @@ def _deserved(
     claim: Claim, entry: TrustedRegistry | None, claims: Claims, current: TrustDocument
 ) -> TrustedRegistry | None:
     """The entry of one claim, which has `entry` now; None where it is to have none."""
-    if not (claim.managed and claim.address and (claim.reachable or entry)):
+    if not (claim.managed and claim.address and (claim.reachable or claim.preview or entry)):
         return None
     if claim.served is None and entry:
         # In the moment between the change of the host and that of the Service a node would be
@@ -131,29 +152,60 @@ def _deserved(
         free = all(claims.holder(name, current) in (None, claim) for name in _names(entry))
         return entry if free else None
     if claim.served and claims.holder(claim.host.name, current) == claim:
-        return _entry(claim)
+        configured = entry is not None and not entry.preview
+        return _entry(claim, preview=claim.preview or not (claim.reachable or configured))
     return None
 
 
-def with_trust(claim: Claim, *, host: Host, address: str, port: int) -> Claim:
-    """The claim of a suspended LocalRegistry that nodes trust: what they trust now."""
+def with_trust(claim: Claim, entry: TrustedRegistry) -> Claim:
+    """The claim of a suspended LocalRegistry that nodes were told of: as they know it now."""
+    return replace(
+        claim,
+        host=Host.parse(entry.names[0]),
+        address=entry.address,
+        port=entry.port,
+        dns=entry.dns,
+        preview=entry.preview,
+        managed=True,
+        reachable=not entry.preview,
+        served=True,
+        frozen=True,
+    )
+
+
+def with_record(claim: Claim, status: Mapping[str, Any], address: str) -> Claim:
+    """The claim of a suspended LocalRegistry after the document was lost, by its own status.
+
+    Without an address it waits for one.
+    """
+    conditions = {c.get("type"): c.get("reason") for c in status.get("conditions") or ()}
+    reason = conditions.get(ConditionType.NODES_READY.value)
+    pulled = (status.get("nodes") or {}).get("ready")
+    try:
+        host = Host.parse(str(status.get("url") or "").partition("://")[2])
+    except InvalidHost:
+        return without_trust(claim)
+    if reason not in TOLD and not pulled:
+        return without_trust(claim)
+    preview = reason == Reason.PREVIEW
     return replace(
         claim,
         host=host,
         address=address,
-        port=port,
+        preview=preview,
         managed=True,
-        reachable=True,
+        reachable=bool(address) and not preview,
         served=True,
+        frozen=True,
     )
 
 
 def without_trust(claim: Claim) -> Claim:
-    """The claim of a suspended LocalRegistry that nodes do not trust, and shall not begin to."""
-    return replace(claim, managed=False)
+    """The claim of a suspended LocalRegistry that nodes know nothing of: so it shall stay."""
+    return replace(claim, managed=False, frozen=True)
 
 
-def _entry(claim: Claim) -> TrustedRegistry:
+def _entry(claim: Claim, *, preview: bool) -> TrustedRegistry:
     return TrustedRegistry(
         uid=claim.uid,
         owner=f"{claim.namespace}/{claim.name}",
@@ -161,6 +213,8 @@ def _entry(claim: Claim) -> TrustedRegistry:
         address=claim.address,
         port=claim.port,
         probe=probe_image.trust_probe(claim.host, claim.uid),
+        dns=claim.dns,
+        preview=preview,
     )
 
 

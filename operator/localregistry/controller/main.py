@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from localregistry.resources.config import OperatorConfig
 from localregistry.trust import AGENT_PORT
 
+PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+
 
 def main(argv: list[str]) -> int:
     """Runs the operator until SIGTERM; 1 where the process should be started anew."""
@@ -86,6 +88,9 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
     parser.add_argument("--agent-port", type=int, default=AGENT_PORT, help=argparse.SUPPRESS)
     parser.add_argument("--registry-port", type=int, default=80, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
+    if options.image_pull_policy not in PULL_POLICIES:
+        choices = ", ".join(PULL_POLICIES)
+        parser.error(f"--image-pull-policy {options.image_pull_policy}: choose one of {choices}")
     if options.log_level.upper() not in logging.getLevelNamesMapping():
         parser.error(f"--log-level {options.log_level}: choose debug, info, warning or error")
     return options

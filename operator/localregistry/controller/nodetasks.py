@@ -26,7 +26,10 @@ LONGEST_BACKOFF = 30.0
 
 
 class NodeTasks:
-    """`told(node)` is called when a node has a new task: it is time to ask its agent."""
+    """`excluded(node)` are the UIDs of registries that leave a node out.
+
+    `told(node)` is called when a node has a new task: it is time to ask its agent.
+    """
 
     def __init__(
         self,
@@ -35,12 +38,14 @@ class NodeTasks:
         *,
         namespace: str,
         document: Callable[[], TrustDocument],
+        excluded: Callable[[str], tuple[str, ...]],
         told: Callable[[str], None],
     ) -> None:
         self._api = api
         self._fleet = fleet
         self._namespace = namespace
         self._document = document
+        self._excluded = excluded
         self._told = told
         self._queue: WorkQueue[str] = WorkQueue()
 
@@ -69,11 +74,13 @@ class NodeTasks:
         pod, node = self._fleet.pods.get(name), self._fleet.nodes.get(name)
         if pod is None or node is None or not node.runtime:
             return False
-        task = Task(revision=self._document().revision, runtime=node.runtime).to_json()
+        excluded = self._excluded(name)
+        task = Task(self._document().revision, node.runtime, excluded).to_json()
         if pod.task == task:
             return False
         patch = {"metadata": {"uid": pod.uid, "annotations": {TASK_ANNOTATION: task}}}
         await self._api.merge_patch(POD, self._namespace, pod.name, patch)
+        self._fleet.leave_out(name, excluded)
         now = self._fleet.pods.get(name)
         if now is not None and now.uid == pod.uid:
             # Else it went while it was told: its successor is told by itself.

@@ -10,15 +10,18 @@ import logging
 import time
 from collections.abc import Callable
 
-from localregistry.controller import grants
+from localregistry.controller import grants, previews
 from localregistry.controller.fleet import Fleet, NodesSummary
 from localregistry.controller.grants import Claim, Claims, Key
 from localregistry.controller.kinds import CONFIG_MAP, DAEMON_SET
 from localregistry.controller.kube import Api
+from localregistry.controller.previews import Previews
+from localregistry.controller.selection import Selection
 from localregistry.resources import node_agent, trust_config
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec.hosts import Host
-from localregistry.spec.registry import LocalRegistry, Management
+from localregistry.spec.nodes import Management, Resolve
+from localregistry.spec.registry import LocalRegistry
 from localregistry.trust import (
     DOCUMENT_KEY,
     Damaged,
@@ -67,6 +70,7 @@ class NodeTrust:
         self._clock = clock
         self._now = now
         self.claims = Claims()
+        self.selection = Selection(covered=fleet.covered)
         self.document = TrustDocument()
         self._installed = False
         self._left_out: frozenset[str] = frozenset()
@@ -98,13 +102,20 @@ class NodeTrust:
         self.update(claim)
         return claim
 
-    def frozen(self, registry: LocalRegistry) -> None:
-        """A suspended LocalRegistry keeps exactly the trust that it has."""
-        claim = self._claimed(registry)
-        entry = self._entry(registry.uid)
+    def lost(self, uid: str) -> bool:
+        """Whether the document was lost, and what it said of this LocalRegistry is not back."""
+        return self._clock() < self._rebuild_until and not self.covers(uid)
+
+    def frozen(self, registry: LocalRegistry, *, address: str = "") -> None:
+        """A suspended LocalRegistry keeps exactly the trust that it has.
+
+        `address` is that of its Service: where the document was lost it is needed to go on.
+        """
+        claim, entry = self._claimed(registry), self._entry(registry.uid)
         if entry:
-            host = Host.parse(entry.names[0])
-            self.update(grants.with_trust(claim, host=host, address=entry.address, port=entry.port))
+            self.update(grants.with_trust(claim, entry))
+        elif self.lost(registry.uid):
+            self.update(grants.with_record(claim, registry.status, address or claim.address))
         else:
             self.update(grants.without_trust(claim))
 
@@ -114,6 +125,7 @@ class NodeTrust:
         entry = self._entry(registry.uid)
         if known is None or known.uid != registry.uid:
             known = None
+        nodes = registry.spec.nodes
         served: bool | None = True if self.covers(registry.uid, registry.spec.host) else None
         if known and known.host == registry.spec.host:
             served = known.served
@@ -123,11 +135,14 @@ class NodeTrust:
             name=registry.name,
             created=registry.created,
             host=registry.spec.host,
-            managed=registry.spec.management is Management.MANAGED,
+            managed=nodes.management is not Management.UNMANAGED,
             address=known.address if known else entry.address if entry else "",
             port=self._port,
-            reachable=known.reachable if known else entry is not None,
+            reachable=known.reachable if known else self.told_as(registry.uid, preview=False),
             served=served,
+            preview=nodes.management is Management.PREVIEW,
+            dns=nodes.resolve is Resolve.DNS,
+            selector=nodes.selector,
         )
 
     def update(self, claim: Claim) -> None:
@@ -136,6 +151,7 @@ class NodeTrust:
         if before == claim:
             return
         self.claims.put(claim)
+        self.selection.put(claim.uid, claim.selector, frozen=claim.frozen)
         self._wake_trust()
         if before is None or before.host != claim.host or before.uid != claim.uid:
             # Those who may now have the name that it had, and those who may no longer have its new.
@@ -155,9 +171,14 @@ class NodeTrust:
         return holder if holder and holder.key != claim.key else None
 
     def covers(self, uid: str, host: Host | None = None) -> bool:
-        """Whether nodes are told to trust it, and by this name, where one is given."""
+        """Whether nodes are told of it, and by this name, where one is given."""
         entry = self._entry(uid)
         return entry is not None and (host is None or str(host) in entry.names)
+
+    def told_as(self, uid: str, *, preview: bool) -> bool:
+        """Whether nodes are told to trust it, or, for a preview, what to look at."""
+        entry = self._entry(uid)
+        return entry is not None and entry.preview == preview
 
     def left_out(self, uid: str) -> bool:
         """Whether the document had no room for it."""
@@ -176,7 +197,24 @@ class NodeTrust:
             return None
         conditions = registry.status.get("conditions") or ()
         settled = any(c["type"] == "NodesReady" and c["status"] == "True" for c in conditions)
-        return self._fleet.summarize(registry.uid, self.document, now=self._now(), settled=settled)
+        selector = registry.spec.nodes.selector
+        return self._fleet.summarize(
+            registry.uid, self.document, selector, now=self._now(), settled=settled
+        )
+
+    def previews(self, registry: LocalRegistry) -> Previews | None:
+        """What nodes would change for this registry; None while they have not all been asked."""
+        if not self._fleet.surveyed:
+            return None
+        selector = registry.spec.nodes.selector
+        return previews.collect(self._fleet, registry.uid, self.document, selector)
+
+    def excluded(self, node: str) -> tuple[str, ...]:
+        """The registries that leave this node out."""
+        known, pod = self._fleet.nodes.get(node), self._fleet.pods.get(node)
+        if known is None:
+            return ()
+        return self.selection.excluded(self.document, known, pod.task if pod else "")
 
     def still_trusting(self, uid: str) -> dict[str, str]:
         """Ready nodes that have not confirmed the withdrawal, and why; none without agents."""
@@ -186,6 +224,7 @@ class NodeTrust:
 
     async def reconcile(self) -> float | None:
         """Writes document and DaemonSet where they differ; returns when to look again, if ever."""
+        self.selection.keep({claim.uid for claim in self.claims} | _by_uid(self.document).keys())
         decided = grants.decide(self.claims, self.document)
         if not (self._installed or any(claim.managed for claim in self.claims)):
             return None
@@ -217,7 +256,7 @@ class NodeTrust:
             return False
         for claim in self.claims:
             holds = self.claims.holder(claim.host.name, self.document) == claim
-            if claim.managed and holds and not claim.reachable:
+            if claim.managed and holds and not (claim.reachable or claim.preview):
                 return True
         self._rebuild_until = float("-inf")
         return False
@@ -229,7 +268,7 @@ class NodeTrust:
         changed = {uid for uid in old.keys() | new.keys() if old.get(uid) != new.get(uid)}
         for uid in sorted(changed):
             entry = new.get(uid) or old[uid]
-            verb = "Granted" if uid in new else "Withdrew"
+            verb = "Withdrew" if uid not in new else "Previews" if entry.preview else "Granted"
             logger.info(
                 "%s trust in %s for LocalRegistry %s", verb, ", ".join(entry.names), entry.owner
             )
@@ -251,9 +290,11 @@ def _by_uid(document: TrustDocument) -> dict[str, TrustedRegistry]:
 
 
 def _withdraws(before: TrustDocument, after: TrustDocument) -> bool:
-    """Whether some registry or name is taken out."""
+    """Whether some registry or name is taken out, or is to be looked at only from now on."""
     new = _by_uid(after)
     return any(
-        entry.uid not in new or set(entry.names) - set(new[entry.uid].names)
+        entry.uid not in new
+        or set(entry.names) - set(new[entry.uid].names)
+        or (new[entry.uid].preview and not entry.preview)
         for entry in before.registries
     )

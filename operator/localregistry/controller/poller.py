@@ -14,7 +14,7 @@ import aiohttp
 
 from localregistry.controller.fleet import AgentPod, Fleet
 from localregistry.controller.workqueue import WorkQueue
-from localregistry.trust import AGENT_PORT, Damaged, NodeReason, Report
+from localregistry.trust import AGENT_PORT, Damaged, NodeReason, Report, Task
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,8 @@ class Poller:
             self._fleet.reports[node] = report
             self._changed(self._fleet.affected(before, report))
         self._note_asked(node)
-        if report is not None and self._through(report):
+        # The task may be another one since the agent was asked.
+        if report is not None and self._through(report, self._fleet.pods.get(node, pod)):
             self._attempts.pop(node, None)
             seconds = FAILING_SECONDS if report.exceptions else SETTLED_SECONDS
             self._queue.add_after(node, seconds * random.uniform(0.8, 1.2))
@@ -122,10 +123,11 @@ class Poller:
             logger.warning("Agent on %s gave an answer that cannot be read: %s", pod.node, error)
         return None
 
-    def _through(self, report: Report) -> bool:
-        return report.revision == self._revision() and not any(
-            result.reason is NodeReason.PENDING for result in report.exceptions.values()
-        )
+    def _through(self, report: Report, pod: AgentPod) -> bool:
+        if report.revision != self._revision() or set(report.excluded) != _excluded(pod):
+            return False
+        reasons = {result.reason for result in report.exceptions.values()}
+        return NodeReason.PENDING not in reasons
 
     def _busy(self) -> float:
         return BUSY_SECONDS * max(1.0, len(self._fleet.pods) / BUSY_NODES)
@@ -138,6 +140,14 @@ class Poller:
             self._unasked = None
             self._fleet.surveyed = True
             self._changed(None)
+
+
+def _excluded(pod: AgentPod) -> set[str]:
+    """The registries that leave this node out, as its agent was told."""
+    try:
+        return set(Task.from_json(pod.task).excluded)
+    except Damaged:
+        return set()
 
 
 async def _whole(answer: aiohttp.ClientResponse) -> bytes:

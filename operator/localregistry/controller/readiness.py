@@ -10,15 +10,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from localregistry.controller.fleet import NodesSummary
+from localregistry.controller.previews import MAX_GROUPS, Previews
 from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
 from localregistry.spec.reasons import Reason
 from localregistry.spec.registry import LocalRegistry
+from localregistry.spec.selector import Selector
 from localregistry.spec.storage import StorageKind
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
 # A controller that works writes an Ingress's address within seconds.
 INGRESS_PATIENCE = 60.0
+# A selector may be as long as a page; what is wrong with it is seen at its beginning.
+MAX_SELECTOR = 300
 
 Body = Mapping[str, Any]
 
@@ -99,8 +103,10 @@ def exposed(registry: LocalRegistry, ingress: Body | None, *, age: float) -> Con
     return _exposed(FALSE, Reason.INGRESS_NOT_ADMITTED, message)
 
 
-def nodes(summary: NodesSummary) -> Condition:
+def nodes(summary: NodesSummary, selector: Selector) -> Condition:
     """From what the agents answered for this registry."""
+    if summary.misses:
+        return _missed(selector)
     if summary.desired == 0:
         message = "No Linux node is Ready: nothing can pull"
         return _nodes(UNKNOWN, Reason.NO_ELIGIBLE_NODES, message)
@@ -113,6 +119,34 @@ def nodes(summary: NodesSummary) -> Condition:
         message = f"{summary.text} nodes can pull; waiting for {', '.join(summary.waiting[:3])}"
         return _nodes(UNKNOWN, Reason.NODES_PENDING, message)
     return _nodes(TRUE, Reason.NODES_CONFIGURED, f"All {summary.desired} nodes pulled an image")
+
+
+def preview(found: Previews, selector: Selector) -> Condition:
+    """From what the agents say that they would change: nothing of it has to be good."""
+    if found.misses:
+        return _missed(selector)
+    message = (
+        f"{found.answered}/{found.desired} nodes have said what they would change, and have changed"
+        " nothing: see status.nodes.preview"
+    )
+    if len(found.groups) > MAX_GROUPS:
+        message += f", which has the first {MAX_GROUPS} of {len(found.groups)} different answers"
+    if found.failing:
+        first = found.failing[0]
+        more = f" (and {len(found.failing) - 1} more)" if len(found.failing) > 1 else ""
+        message += f"; could not be configured: {first.name}: {first.message}{more}"
+    return _nodes(TRUE, Reason.PREVIEW, message)
+
+
+def _missed(selector: Selector) -> Condition:
+    text = str(selector)
+    if len(text) > MAX_SELECTOR:
+        text = text[: MAX_SELECTOR - 1] + "…"
+    message = (
+        f"No node has the labels that spec.nodes.selector asks for ({text}): compare it with "
+        "kubectl get nodes --show-labels"
+    )
+    return _nodes(FALSE, Reason.NO_NODES_SELECTED, message)
 
 
 def _reason_before(registry: LocalRegistry) -> str | None:

@@ -7,16 +7,18 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 
+from localregistry.controller.children import owner_uid
 from localregistry.controller.events import Events
 from localregistry.controller.finalizer import Finalizer
 from localregistry.controller.grants import Key
-from localregistry.controller.kinds import LOCAL_REGISTRY
+from localregistry.controller.kinds import LOCAL_REGISTRY, SERVICE
 from localregistry.controller.kube import Api
 from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.status import complete
 from localregistry.controller.statuswriter import StatusWriter
 from localregistry.controller.steps import Body, Steps, Work
 from localregistry.resources.config import OperatorConfig
+from localregistry.spec import names
 from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
 from localregistry.spec.reasons import Reason
 from localregistry.spec.registry import InvalidSpec, LocalRegistry
@@ -92,9 +94,19 @@ class Reconciler:
 
     async def _suspend(self, body: Body, registry: LocalRegistry) -> float | None:
         """Everything stays as it is, trust included; only that this was seen is told."""
-        self._trust.frozen(registry)
+        self._trust.frozen(registry, address=await self._lost_address(registry))
         await self._status.write_conditions(body, [])
         return None
+
+    async def _lost_address(self, registry: LocalRegistry) -> str:
+        """Its Service's cluster IP, where the trust document was lost; else it is not needed."""
+        if not self._trust.lost(registry.uid):
+            return ""
+        child = names.child_name(registry.name)
+        service = await self._api.get(SERVICE, registry.namespace, child)
+        if service is None or owner_uid(service) != registry.uid:
+            return ""
+        return str((service.get("spec") or {}).get("clusterIP") or "")
 
     async def _invalid(self, key: Key, body: Body, message: str) -> float | None:
         """What an older CRD let pass, say: nothing is applied, and nothing trusted any more."""

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from localregistry.controller.fleet import MAX_EXAMPLES, NodesSummary
+from localregistry.controller import previews
+from localregistry.controller.fleet import MAX_EXAMPLES, NodeFailure, NodesSummary
+from localregistry.controller.previews import Previews
 from localregistry.spec import names
 from localregistry.spec.conditions import (
     Condition,
@@ -16,8 +18,9 @@ from localregistry.spec.conditions import (
     merge_conditions,
     ready_condition,
 )
+from localregistry.spec.nodes import Management
 from localregistry.spec.reasons import Reason
-from localregistry.spec.registry import LocalRegistry, Management
+from localregistry.spec.registry import LocalRegistry
 from localregistry.spec.storage import StorageKind
 
 # How much of one node's message the status holds: ten of them stay far below any limit.
@@ -26,11 +29,15 @@ MAX_NODE_MESSAGE = 512
 
 @dataclass
 class Findings:
-    """What one reconcile found out. `nodes` None: nothing is known, so the old counts stand."""
+    """What one reconcile found out.
+
+    `nodes` and `previews` None: nothing is known of the nodes, so the old counts stand.
+    """
 
     conditions: dict[ConditionType, Condition] = field(default_factory=dict)
     claim: Mapping[str, Any] | None = None
     nodes: NodesSummary | None = None
+    previews: Previews | None = None
 
     def put(self, condition: Condition) -> None:
         self.conditions[condition.type] = condition
@@ -111,27 +118,30 @@ def _storage(registry: LocalRegistry, claim: Mapping[str, Any] | None) -> dict[s
 
 
 def _nodes(registry: LocalRegistry, findings: Findings) -> dict[str, Any]:
-    if registry.spec.management is Management.UNMANAGED:
-        return {"summary": "-"}
-    if findings.nodes is None:
-        return dict(registry.status.get("nodes") or {})
-    summary = findings.nodes
-    result: dict[str, Any] = {
-        "desired": summary.desired,
-        "ready": summary.ready,
-        "summary": summary.text,
-    }
-    if summary.failing:
-        result["failing"] = [
-            {
-                "name": failure.name,
-                "runtime": failure.runtime,
-                "reason": failure.reason.value,
-                "message": failure.message[:MAX_NODE_MESSAGE],
-            }
-            for failure in summary.failing[:MAX_EXAMPLES]
-        ]
-    return result
+    match registry.spec.nodes.management:
+        case Management.UNMANAGED:
+            return {"summary": "-"}
+        case Management.PREVIEW if found := findings.previews:
+            groups = [previews.shown(group) for group in found.groups[: previews.MAX_GROUPS]]
+            shown = {"failing": _failing(found.failing), "preview": groups}
+            return {"summary": "-"} | {key: value for key, value in shown.items() if value}
+        case Management.MANAGED if summary := findings.nodes:
+            counts = {"desired": summary.desired, "ready": summary.ready, "summary": summary.text}
+            failing = _failing(summary.failing)
+            return counts | ({"failing": failing} if failing else {})
+    return dict(registry.status.get("nodes") or {})
+
+
+def _failing(failures: tuple[NodeFailure, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": failure.name,
+            "runtime": failure.runtime[: previews.MAX_RUNTIME],
+            "reason": failure.reason.value,
+            "message": previews.plain(failure.message[:MAX_NODE_MESSAGE]),
+        }
+        for failure in failures[:MAX_EXAMPLES]
+    ]
 
 
 def _nodes_before(registry: LocalRegistry) -> Condition:

@@ -27,8 +27,9 @@ from localregistry.resources import configmap, deployment, ingress, service
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec import names
 from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
+from localregistry.spec.nodes import Management
 from localregistry.spec.reasons import Reason
-from localregistry.spec.registry import LocalRegistry, Management
+from localregistry.spec.registry import LocalRegistry
 from localregistry.spec.storage import StorageKind
 
 Body = dict[str, Any]
@@ -193,24 +194,29 @@ class Steps:
 
     async def _nodes(self, work: Work) -> None:
         registry, which = work.registry, ConditionType.NODES_READY
-        if registry.spec.management is Management.UNMANAGED:
+        selector = registry.spec.nodes.selector
+        if registry.spec.nodes.management is Management.UNMANAGED:
             self._trust.update(work.claim)
             message = "Nodes are left alone, as spec.nodes.management says"
             work.found(which, Reason.UNMANAGED, message, ConditionStatus.TRUE)
             return
         if work.claim.served is None:
             work.claim = replace(work.claim, served=False)
+        preview = registry.spec.nodes.management is Management.PREVIEW
         holder = self._trust.holder_other_than(work.claim)
         stored = work.findings.conditions[ConditionType.STORAGE_READY]
         available = work.findings.conditions[ConditionType.REGISTRY_AVAILABLE]
         refused = None
-        if not holder and stored.is_true and available.is_true:
+        if not (holder or preview) and stored.is_true and available.is_true:
             refused = await self._make_reachable(work)
         else:
             # A refusal of before is no part of the patience with the next start.
             self._refused_since.pop(registry.uid, None)
         self._trust.update(work.claim)
-        work.findings.nodes = self._trust.summarize(registry)
+        if preview:
+            work.findings.previews = self._trust.previews(registry)
+        else:
+            work.findings.nodes = self._trust.summarize(registry)
         if holder:
             work.found(which, Reason.HOST_CONFLICT, _held(registry, holder))
         elif refused:
@@ -218,11 +224,18 @@ class Steps:
         elif self._trust.left_out(registry.uid):
             message = "The nodes' trust document is full: remove LocalRegistries that are not used"
             work.found(which, Reason.TRUST_TOO_LARGE, message)
-        elif not self._trust.covers(registry.uid, registry.spec.host):
+        elif not self._trust.covers(registry.uid, registry.spec.host) or (
+            # Until the registry has answered what was a preview stays one.
+            not preview and self._trust.told_as(registry.uid, preview=True)
+        ):
             message = "Nodes are configured as soon as the registry answers"
+            if preview:
+                message = "Nodes are asked as soon as the registry has an address"
             work.found(which, Reason.WAITING_FOR_REGISTRY, message, ConditionStatus.UNKNOWN)
+        elif work.findings.previews is not None:
+            work.findings.put(readiness.preview(work.findings.previews, selector))
         elif work.findings.nodes is not None:
-            work.findings.put(readiness.nodes(work.findings.nodes))
+            work.findings.put(readiness.nodes(work.findings.nodes, selector))
 
     async def _make_reachable(self, work: Work) -> str | None:
         """Makes the registry one that nodes can prove themselves on; why it refuses, if it does."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from localregistry.controller.fleet import Fleet
@@ -88,23 +88,25 @@ def claim(uid: str = "u1", *, name: str = "dev", host: str = HOST, reachable: bo
     )
 
 
-def entry(uid: str = "u1", *, host: str = HOST, name: str = "dev") -> TrustedRegistry:
+def entry(
+    uid: str = "u1", *, host: str = HOST, name: str = "dev", **flags: bool
+) -> TrustedRegistry:
     probe = probe_image.trust_probe(Host.parse(host), uid)
-    return TrustedRegistry(uid, f"{NAMESPACE}/{name}", (host,), "10.96.0.9", 80, probe)
+    return TrustedRegistry(uid, f"{NAMESPACE}/{name}", (host,), "10.96.0.9", 80, probe, **flags)
 
 
 def document(*entries: TrustedRegistry) -> TrustDocument:
     return TrustDocument(entries)
 
 
-def node(name: str = "n1", *, ready: bool = True) -> Body:
+def node(name: str = "n1", *, ready: bool = True, labels: Mapping[str, str] | None = None) -> Body:
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {
             "name": name,
             "creationTimestamp": CREATED,
-            "labels": {"kubernetes.io/os": "linux"},
+            "labels": {"kubernetes.io/os": "linux", **(labels or {})},
         },
         "status": {
             "nodeInfo": {"containerRuntimeVersion": "containerd://1.7.24"},

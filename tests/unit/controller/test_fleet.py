@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from localregistry.controller.fleet import AgentPod, Fleet, Node
+from localregistry.spec.selector import Operator, Requirement, Selector
 from localregistry.trust import (
     NodeReason,
     NodeResult,
@@ -208,3 +210,134 @@ def test_a_full_list_forgets_what_a_cut_watch_did_not_tell() -> None:
 
 def test_a_node_without_status_is_read_without_an_error() -> None:
     assert Node.from_body({"metadata": {"name": "new"}}) == Node("new", False, "", 0.0, True)
+
+
+# spec.nodes.selector
+
+SSD = Selector((Requirement("disk", Operator.IN, ("ssd",)),))
+
+
+def summary(nodes: Fleet, document: TrustDocument, selector: Selector = SSD) -> str:
+    return nodes.summarize("u1", document, selector, now=NOW, settled=True).text
+
+
+def test_only_nodes_of_the_selection_are_counted() -> None:
+    document = TrustDocument((entry(),))
+    nodes = fleet(node("a", disk="ssd"), node("b", disk="hdd"), node("c"), document=document)
+    nodes.reports["a"] = Report(document.revision)
+    nodes.reports["b"] = Report(document.revision, exceptions=failing(), excluded=("u1",))
+    assert summary(nodes, document) == "1/1"
+    assert summary(nodes, document, Selector()) == "1/3"
+
+
+def test_a_node_that_is_selected_again_is_not_proved_by_its_report_from_before() -> None:
+    document = TrustDocument((entry("u1"), entry("u2")))
+    nodes = fleet(node("a", disk="ssd"), document=document)
+    nodes.reports["a"] = Report(document.revision, excluded=("u1",))
+    assert summary(nodes, document) == "0/1"
+    assert nodes.summarize("u2", document, SSD, now=NOW, settled=True).text == "1/1"
+    nodes.reports["a"] = Report(document.revision)
+    assert summary(nodes, document) == "1/1"
+
+
+def test_one_that_is_told_to_forget_has_proved_nothing_until_it_answers_anew() -> None:
+    document = TrustDocument((entry("u1"), entry("u2")))
+    nodes = fleet(node("a", disk="ssd"), document=document)
+    nodes.leave_out("a", ("u1",))
+    assert "a" not in nodes.reports
+    nodes.reports["a"] = Report(document.revision, excluded=("u2",))
+    nodes.leave_out("a", ("u1",))
+    assert nodes.reports["a"].excluded == ("u1", "u2")
+    assert summary(nodes, document) == "0/1"
+
+
+@pytest.mark.parametrize(
+    ("bodies", "misses"),
+    [
+        ([node("a", disk="hdd"), node("b")], True),
+        ([node("a", disk="hdd"), node("b", disk="ssd")], False),
+        ([node("a", disk="hdd"), node("b", ready="False", disk="ssd")], False),
+        ([node("a", disk="ssd", type="virtual-kubelet"), node("b")], True),
+        ([node("a", disk="hdd", type="virtual-kubelet")], False),
+        ([], False),
+    ],
+    ids=[
+        "no node has the labels",
+        "one has",
+        "one has, and is not Ready",
+        "one has, and can never count",
+        "no node can ever count",
+        "no node at all",
+    ],
+)
+def test_a_selector_misses_only_where_nodes_are_that_it_could_have_meant(
+    bodies: list[dict[str, Any]], misses: bool
+) -> None:
+    document = TrustDocument((entry(),))
+    nodes = fleet(*bodies, document=document)
+    assert nodes.summarize("u1", document, SSD, now=NOW, settled=True).misses is misses
+    assert not nodes.summarize("u1", document, now=NOW, settled=True).misses
+
+
+def test_a_node_that_is_previewed_is_not_taken_for_configured() -> None:
+    document = TrustDocument((replace(entry(), preview=True),))
+    nodes = fleet(node("a"), document=document)
+    nodes.reports["a"] = Report(document.revision, previews={"u1": ("+ x",)})
+    assert summary(nodes, document, Selector()) == "0/1"
+
+
+def test_the_news_of_an_answer_is_also_what_it_left_out_and_what_it_would_do() -> None:
+    document = TrustDocument((entry("u1"), entry("u2")))
+    nodes = fleet(document=document)
+    plain = Report(document.revision)
+    assert nodes.affected(plain, replace(plain, excluded=("u2",))) == {"u2"}
+    assert nodes.affected(replace(plain, excluded=("u2",)), plain) == {"u2"}
+    looked = replace(plain, previews={"u1": ("+ x",), "u2": ()})
+    assert nodes.affected(plain, looked) == {"u1", "u2"}
+    assert nodes.affected(looked, replace(looked, previews={"u1": ("+ y",), "u2": ()})) == {"u1"}
+
+
+def test_labels_are_news_and_are_kept_once_for_all_nodes() -> None:
+    nodes = fleet(node("a", disk="".join(["s", "sd"])), node("b", disk="".join(["ss", "d"])))
+    assert nodes.observe_node(node("a", disk="hdd"), gone=False)
+    assert not nodes.observe_node(node("a", disk="hdd"), gone=False)
+    nodes.observe_node(node("a", disk="".join(["ss", "d"])), gone=False)
+    assert nodes.nodes["a"].labels["disk"] is nodes.nodes["b"].labels["disk"]
+
+
+# What watches tell while a list is under way
+
+
+def test_what_a_watch_told_since_the_list_was_asked_for_is_newer_than_the_list() -> None:
+    nodes = fleet(node("stays"), node("leaves"), node("changes"), node("was lost"))
+    nodes.observe_pod(pod("was lost", uid="p9"), gone=False)
+    nodes.listing()
+    nodes.observe_node(node("joins"), gone=False)
+    nodes.observe_pod(pod("joins", uid="p1"), gone=False)
+    nodes.observe_node(node("leaves"), gone=True)
+    nodes.observe_node(node("changes", disk="ssd"), gone=False)
+    nodes.replace([node("stays"), node("leaves"), node("changes")], [pod("stays", uid="p2")])
+    assert set(nodes.nodes) == {"stays", "changes", "joins"}
+    assert nodes.nodes["changes"].labels == {"disk": "ssd"}
+    assert {name: one.uid for name, one in nodes.pods.items()} == {"stays": "p2", "joins": "p1"}
+
+
+def test_the_next_list_is_believed_again() -> None:
+    nodes = fleet()
+    nodes.listing()
+    nodes.observe_node(node("a"), gone=False)
+    nodes.replace([], [])
+    assert set(nodes.nodes) == {"a"}
+    nodes.observe_node(node("b"), gone=False)
+    nodes.listing()
+    nodes.replace([], [])
+    assert nodes.nodes == {}
+
+
+def test_a_list_that_failed_leaves_nothing_to_the_next() -> None:
+    nodes = fleet()
+    nodes.listing()
+    nodes.observe_node(node("a"), gone=False)
+    nodes.listing()
+    nodes.replace([], [])
+    assert nodes.nodes == {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from localregistry.controller.grants import Claim, Claims, decide
+from localregistry.controller.grants import Claim, Claims, decide, with_record, with_trust
 from localregistry.spec.hosts import Host
 from localregistry.trust import TrustDocument
 
@@ -170,3 +171,119 @@ def test_what_is_decided_does_not_depend_on_the_order_of_the_claims() -> None:
     other = decide(claims(*reversed(everyone)), TrustDocument()).document
     assert one.revision == other.revision
     assert one.to_json() == other.to_json()
+
+
+# Previews and DNS
+
+
+def preview(name: str = "dev", **changes: object) -> Claim:
+    return replace(claim(name), preview=True, **changes)  # type: ignore[arg-type]
+
+
+def test_a_preview_needs_an_address_and_no_registry_that_answers() -> None:
+    (entry,) = decide(claims(preview(reachable=False)), TrustDocument()).document.registries
+    assert entry.preview
+    assert granted(claims(preview(address=""))) == []
+    assert granted(claims(preview(managed=False))) == []
+
+
+def test_dns_is_told_to_the_nodes() -> None:
+    (entry,) = decide(claims(replace(claim("dev"), dns=True)), TrustDocument()).document.registries
+    assert (entry.dns, entry.preview) == (True, False)
+    assert entry.endpoint(entry.names[0]) == "http://registry.example.internal"
+
+
+def test_a_preview_of_a_held_name_gets_nothing_and_holds_its_own_like_any_other() -> None:
+    holder, looks = claim("holder", created="5"), replace(preview("looks"), created="1")
+    current = decide(claims(holder), TrustDocument()).document
+    assert granted(claims(holder, looks), current) == ["uid-holder"]
+    previewed = decide(claims(looks), TrustDocument()).document
+    assert granted(claims(looks, replace(holder, created="0")), previewed) == ["uid-looks"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_preview"),
+    [
+        pytest.param(claim("dev"), preview(), True, id="managed becomes a preview at once"),
+        pytest.param(preview(), claim("dev"), False, id="a preview that answers becomes managed"),
+        pytest.param(
+            preview(),
+            replace(claim("dev"), reachable=False),
+            True,
+            id="a preview that has not answered stays one",
+        ),
+        pytest.param(
+            claim("dev"),
+            replace(claim("dev"), reachable=False),
+            False,
+            id="managed that does not answer for a while stays managed",
+        ),
+    ],
+)
+def test_a_switch_between_preview_and_managed_is_a_change_of_the_entry(
+    before: Claim, now: Claim, is_preview: bool
+) -> None:
+    current = decide(claims(before), TrustDocument()).document
+    (entry,) = decide(claims(now), current).document.registries
+    assert entry.preview is is_preview
+    changed = current.registries[0].digest() != entry.digest()
+    assert changed is (current.registries[0].preview != is_preview)
+
+
+# A suspended registry
+
+
+def test_a_suspended_registry_is_told_of_as_nodes_know_it() -> None:
+    entry = replace(
+        decide(claims(claim("dev")), TrustDocument()).document.registries[0],
+        **{"dns": True, "preview": True, "address": "10.96.0.77"},  # type: ignore[arg-type]
+    )
+    now = claim("dev", host="new.example.internal")
+    frozen = with_trust(now, entry)
+    current = TrustDocument((entry,))
+    assert decide(claims(frozen), current).document == current
+    assert frozen.frozen
+
+
+NODES_READY = {"type": "NodesReady", "status": "True"}
+
+
+def record(reason: str, *, url: str = "http://old.example.internal:5000", ready: int = 0) -> Any:
+    return {
+        "url": url,
+        "conditions": [{"type": "Ready", "reason": "Ready"}, NODES_READY | {"reason": reason}],
+        "nodes": {"ready": ready},
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "names"),
+    [
+        pytest.param(record("NodesConfigured"), ("old.example.internal:5000",), id="ready"),
+        pytest.param(record("NodesFailing"), ("old.example.internal:5000",), id="failing"),
+        pytest.param(record("ProbePushFailed", ready=3), ("old.example.internal:5000",), id="sick"),
+        pytest.param(record("WaitingForRegistry"), None, id="nodes were never told"),
+        pytest.param(record("HostConflict"), None, id="another has the name"),
+        pytest.param(record("Unmanaged"), None, id="unmanaged"),
+        pytest.param(record("OfANewerVersion"), None, id="a reason of a newer version"),
+        pytest.param(record("NodesConfigured", url="http://[::1]"), None, id="an address"),
+        pytest.param({"conditions": [NODES_READY]}, None, id="half a status"),
+        pytest.param({}, None, id="no status"),
+    ],
+)
+def test_where_the_document_was_lost_a_suspended_registry_s_status_is_its_record(
+    status: dict[str, Any], names: tuple[str, ...] | None
+) -> None:
+    suspended = replace(claim("dev", host="new.example.internal"), address="", reachable=False)
+    waits = with_record(suspended, status, "")
+    assert waits.managed is (names is not None)
+    assert granted(claims(waits)) == []
+    found = with_record(suspended, status, "10.96.0.9")
+    entries = decide(claims(found), TrustDocument()).document.registries
+    assert [entry.names for entry in entries] == ([names] if names else [])
+    assert [entry.preview for entry in entries] == ([False] if names else [])
+
+
+def test_a_suspended_preview_is_a_preview_again() -> None:
+    found = with_record(claim("dev"), record("Preview"), "10.96.0.9")
+    assert (found.managed, found.preview, found.reachable) == (True, True, False)

@@ -22,6 +22,9 @@ DEFAULT = OperatorConfig()
         ([], {"POD_NAME": "op-7"}, "identity", "op-7"),
         ([], {"REGISTRY_IMAGE": "r:1"}, "registry_image", "r:1"),
         ([], {"AGENT_IMAGE": "a:1"}, "agent_image", "a:1"),
+        ([], {}, "image_pull_policy", "IfNotPresent"),
+        ([], {"AGENT_PULL_POLICY": "Always"}, "image_pull_policy", "Always"),
+        (["--image-pull-policy", "Never"], {}, "image_pull_policy", "Never"),
         ([], {}, "agent_privileged", True),
         ([], {"AGENT_PRIVILEGED": "false"}, "agent_privileged", False),
         (["--agent-privileged", "No"], {}, "agent_privileged", False),
@@ -50,6 +53,8 @@ def test_options_win_over_the_environment_and_that_over_the_defaults(
         ([], {"HEALTH_PORT": "http"}, "--health-port"),
         (["--log-level", "loud"], {}, "choose debug, info, warning or error"),
         ([], {"LOG_LEVEL": "loud"}, "choose debug, info, warning or error"),
+        (["--image-pull-policy", "Newest"], {}, "choose one of Always, IfNotPresent, Never"),
+        ([], {"AGENT_PULL_POLICY": "always"}, "--image-pull-policy always"),
         (["--unknown"], {}, "--unknown"),
     ],
 )

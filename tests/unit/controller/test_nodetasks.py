@@ -13,7 +13,7 @@ from localregistry.controller.errors import ApiError
 from localregistry.controller.fleet import Fleet
 from localregistry.controller.kinds import POD
 from localregistry.controller.nodetasks import NodeTasks
-from localregistry.trust import TASK_ANNOTATION, Task, TrustDocument
+from localregistry.trust import TASK_ANNOTATION, Report, Task, TrustDocument
 from unit.controller.bodies import SYSTEM, agent, document, entry, node, until
 from unit.controller.standin_api import StandInApi
 
@@ -24,11 +24,13 @@ class World:
         self.fleet = Fleet()
         self.document: TrustDocument = document(entry())
         self.told: list[str] = []
+        self.excluded: dict[str, tuple[str, ...]] = {}
         self.tasks = NodeTasks(
             self.api,
             self.fleet,
             namespace=SYSTEM,
             document=lambda: self.document,
+            excluded=lambda node: self.excluded.get(node, ()),
             told=self.told.append,
         )
 
@@ -81,6 +83,31 @@ async def test_a_new_revision_is_a_new_task(world: World) -> None:
     world.tasks.tell("n1")
     await until(lambda: world.told == ["n1", "n1"])
     assert world.task() == Task(document().revision, "containerd://1.7.24")
+
+
+async def test_a_registry_that_leaves_the_node_out_is_in_its_task_and_in_no_other(
+    world: World,
+) -> None:
+    world.join()
+    world.join("n2", uid="p2")
+    world.tasks.tell("n1")
+    world.tasks.tell("n2")
+    await until(lambda: len(world.told) == 2)
+    world.excluded["n1"] = ("u1",)
+    world.tasks.tell("n1")
+    world.tasks.tell("n2")
+    await until(lambda: world.told == ["n1", "n2", "n1"])
+    assert world.task() == Task(world.document.revision, "containerd://1.7.24", ("u1",))
+    assert world.task("p2") == Task(world.document.revision, "containerd://1.7.24")
+
+
+async def test_what_a_node_has_proved_ends_when_it_is_told_to_forget_it(world: World) -> None:
+    world.join()
+    world.fleet.reports["n1"] = Report(world.document.revision)
+    world.excluded["n1"] = ("u1",)
+    world.tasks.tell("n1")
+    await until(lambda: world.told == ["n1"])
+    assert world.fleet.reports["n1"].excluded == ("u1",)
 
 
 @pytest.mark.parametrize("missing", ["node", "pod", "runtime"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,6 @@ from localregistry.trust import (
     NodeReason,
     NodeResult,
     Report,
-    TrustDocument,
 )
 from unit.controller.bodies import (
     CONFIG,
@@ -32,28 +30,12 @@ from unit.controller.bodies import (
     node,
     read,
 )
+from unit.controller.documents import granted, lost, written
 from unit.controller.standin_api import StandInApi
 
 OTHER = "other.example.internal"
 OTHER_KEY = (NAMESPACE, "other")
 CREATED_EARLIER = "2025-01-01T00:00:00Z"
-
-
-def written(api: StandInApi) -> TrustDocument | None:
-    body = api.look(CONFIG_MAP, SYSTEM, trust_config.NAME)
-    return TrustDocument.from_json(body["data"][DOCUMENT_KEY]) if body else None
-
-
-async def granted(*claims: Any) -> tuple[StandInApi, Trust]:
-    """A trust that has granted these, and has been quiet since."""
-    api = StandInApi()
-    given = Trust(api)
-    for item in claims or (claim(),):
-        given.trust.update(item)
-    assert await given.trust.reconcile() is None
-    given.clock.now += 60
-    given.forget_woken()
-    return api, given
 
 
 async def test_without_a_managed_registry_nothing_is_installed() -> None:
@@ -203,19 +185,6 @@ async def test_a_registry_that_went_while_no_operator_ran_is_withdrawn() -> None
     await given.trust.load()
     await given.trust.reconcile()
     assert written(api) == document()
-
-
-def lost(how: str) -> list[dict[str, Any]]:
-    body = trust_config.build(document(entry()), CONFIG)
-    match how:
-        case "gone":
-            return [node_agent.build(CONFIG)]
-        case "without the key":
-            return [body | {"data": {}}]
-        case "empty":
-            return [{key: value for key, value in body.items() if key != "data"}]
-        case _:
-            return [body | {"data": {DOCUMENT_KEY: body["data"][DOCUMENT_KEY][:-40]}}]
 
 
 @pytest.mark.parametrize("how", ["gone", "without the key", "empty", "cut"])

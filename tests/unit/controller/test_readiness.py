@@ -8,7 +8,9 @@ import pytest
 
 from localregistry.controller import readiness
 from localregistry.controller.fleet import NodeFailure, NodesSummary
+from localregistry.controller.previews import MAX_GROUPS, PreviewGroup, Previews
 from localregistry.spec.registry import LocalRegistry
+from localregistry.spec.selector import EVERY_NODE, Operator, Requirement, Selector
 from localregistry.trust import NodeReason
 
 META = {"name": "dev-registry", "namespace": "ns", "uid": "c1", "generation": 2}
@@ -160,6 +162,49 @@ FAILURE = NodeFailure("n2", "docker://26", NodeReason.FLAG_CONFLICT, "dockerd ha
 def test_nodes_are_ready_only_when_each_pulled(
     summary: NodesSummary, expected: tuple[str, str], words: str
 ) -> None:
-    condition = readiness.nodes(summary)
+    condition = readiness.nodes(summary, EVERY_NODE)
     assert shown(condition) == expected
     assert words in condition.message
+
+
+SSD = Selector((Requirement("disk", Operator.IN, ("sdd",)),))
+
+
+def test_a_selector_that_fits_no_node_is_told_with_its_text_and_the_way_to_look() -> None:
+    for condition in (
+        readiness.nodes(NodesSummary(0, 0, (), (), misses=True), SSD),
+        readiness.preview(Previews(0, 0, (), (), misses=True), SSD),
+    ):
+        assert shown(condition) == ("False", "NoNodesSelected")
+        assert "spec.nodes.selector asks for (disk=sdd)" in condition.message
+        assert "kubectl get nodes --show-labels" in condition.message
+
+
+def test_a_selector_as_long_as_a_page_leaves_room_for_the_advice() -> None:
+    values = tuple(f"value-{number:060}" for number in range(64))
+    long = Selector((Requirement("disk", Operator.IN, values),))
+    message = readiness.nodes(NodesSummary(0, 0, (), (), misses=True), long).message
+    assert "…): compare it with kubectl" in message
+    assert len(message) < 500
+
+
+GROUPS = tuple(PreviewGroup("docker", (f"n{i}",), (f"+ {i}",)) for i in range(MAX_GROUPS + 2))
+
+
+@pytest.mark.parametrize(
+    ("found", "words", "not_words"),
+    [
+        (Previews(3, 2, GROUPS[:2], ()), "2/3 nodes have said what they would change", "first"),
+        (Previews(3, 0, (), ()), "0/3 nodes", "first"),
+        (Previews(12, 12, GROUPS, ()), "the first 10 of 12 different answers", "configured"),
+        (Previews(2, 2, (), (FAILURE,) * 2), "n2: dockerd has the flag (and 1 more)", "first"),
+    ],
+    ids=["some answered", "nobody answered", "more answers than are shown", "some could not"],
+)
+def test_a_preview_is_ready_and_says_how_far_it_is(
+    found: Previews, words: str, not_words: str
+) -> None:
+    condition = readiness.preview(found, EVERY_NODE)
+    assert shown(condition) == ("True", "Preview")
+    assert words in condition.message
+    assert not_words not in condition.message

@@ -17,6 +17,7 @@ from localregistry.controller.kinds import (
 )
 from localregistry.controller.reconcile import Reconciler
 from localregistry.controller.steps import LOOK_AGAIN
+from localregistry.resources import trust_config
 from localregistry.spec import names
 from localregistry.trust import Report
 from unit.controller.bodies import (
@@ -24,6 +25,7 @@ from unit.controller.bodies import (
     HOST,
     KEY,
     NAMESPACE,
+    SYSTEM,
     lreg,
 )
 from unit.controller.standin_api import DELETED
@@ -275,3 +277,35 @@ async def test_nothing_is_kept_of_one_whose_finalizer_was_stripped(namesake: boo
     await world.run()
     assert remembered(world.reconciler) == []
     assert [claim.uid for claim in world.trust.claims] == (["u2"] if namesake else [])
+
+
+async def test_a_suspended_registry_keeps_its_trust_where_the_document_was_lost() -> None:
+    world = World()
+    await world.ready()
+    trusted = world.trust.document
+    world.change(suspend=True, host="new.example.internal")
+    world.api.remove(CONFIG_MAP, SYSTEM, trust_config.NAME)
+    another = World.resumed(world)
+    await another.trust.load()
+    assert await another.run() is None
+    await another.trust.reconcile()
+    assert another.trust.document == trusted
+    assert another.api.look(CONFIG_MAP, SYSTEM, trust_config.NAME)
+
+
+@pytest.mark.parametrize("foreign", [False, True], ids=["gone", "somebody else's"])
+async def test_the_address_of_another_s_service_is_no_address(foreign: bool) -> None:
+    world = World()
+    await world.ready()
+    world.change(suspend=True)
+    world.api.remove(CONFIG_MAP, SYSTEM, trust_config.NAME)
+    service = world.live(SERVICE)
+    world.api.remove(SERVICE, NAMESPACE, CHILD)
+    if foreign:
+        meta = {"name": CHILD, "namespace": NAMESPACE}
+        world.api.put(service | {"metadata": meta})
+    another = World.resumed(world)
+    await another.trust.load()
+    await another.run()
+    assert await another.trust.reconcile() is not None, "it is waited for"
+    assert another.trust.document.registries == ()

@@ -12,6 +12,7 @@ from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
 from localregistry.controller.fleet import NodeFailure, NodesSummary
 from localregistry.controller.kinds import EVENT, LOCAL_REGISTRY
+from localregistry.controller.previews import PreviewGroup, Previews
 from localregistry.controller.status import Findings
 from localregistry.controller.statuswriter import COUNTS_EVERY, StatusWriter
 from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
@@ -101,6 +102,57 @@ def test_unmanaged_nodes_are_not_counted() -> None:
     assert built(nodes={"management": "Unmanaged"})["nodes"] == {"summary": "-"}
 
 
+PREVIEW = {"nodes": {"management": "Preview"}}
+LOOKED = PreviewGroup("docker://26", ("n1", "n2"), ("--- /etc/hosts", "+ 10.96.0.9 a.b"))
+
+
+def looked_at(*groups: PreviewGroup, failing: tuple[NodeFailure, ...] = ()) -> Findings:
+    found = findings()
+    found.nodes, found.previews = None, Previews(9, 9, groups, failing)
+    return found
+
+
+def test_a_preview_shows_no_count_of_nodes_but_what_they_would_change() -> None:
+    assert built(looked_at(LOOKED), **PREVIEW)["nodes"] == {
+        "summary": "-",
+        "preview": [
+            {
+                "runtime": "docker://26",
+                "count": 2,
+                "nodes": ["n1", "n2"],
+                "diff": "--- /etc/hosts\n+ 10.96.0.9 a.b",
+            }
+        ],
+    }
+    assert built(looked_at(), **PREVIEW)["nodes"] == {"summary": "-"}
+
+
+def test_ten_groups_are_shown_and_the_nodes_that_could_not_be_configured() -> None:
+    groups = [PreviewGroup("docker", (f"n{number}",), ()) for number in range(12)]
+    failing = (NodeFailure("n1", "docker" * 99, NodeReason.FLAG_CONFLICT, "the flag \ud800"),)
+    shown = built(looked_at(*groups, failing=failing), **PREVIEW)["nodes"]
+    assert [group["nodes"] for group in shown["preview"]] == [[f"n{n}"] for n in range(10)]
+    (one,) = shown["failing"]
+    assert (one["name"], one["reason"], one["message"]) == ("n1", "FlagConflict", "the flag ?")
+    assert len(one["runtime"]) == 256
+
+
+@pytest.mark.parametrize(
+    ("spec", "shown"),
+    [
+        (PREVIEW, {"summary": "-", "preview": [{"nodes": ["n1"]}]}),
+        ({}, {"desired": 1, "ready": 1, "summary": "1/1"}),
+        ({"nodes": {"management": "Unmanaged"}}, {"summary": "-"}),
+    ],
+    ids=["preview, and nobody knows", "managed again", "unmanaged"],
+)
+def test_what_was_previewed_stays_while_nobody_knows_and_goes_with_the_preview(
+    spec: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    before = {"nodes": {"summary": "-", "preview": [{"nodes": ["n1"]}]}}
+    assert built(status=before, **spec)["nodes"] == shown
+
+
 def old_nodes_ready(**changes: str) -> dict[str, Any]:
     condition = {
         "type": "NodesReady",
@@ -141,6 +193,7 @@ def foreign_condition(_: dict[str, Any]) -> dict[str, Any]:
     ("change", "can_wait"),
     [
         (lambda s: {"nodes": {"summary": "2/3"}}, True),
+        (lambda s: {"nodes": {"summary": "-", "preview": [{"diff": "+ x"}]}}, True),
         (lambda s: {"conditions": [c | {"message": "m"} for c in s["conditions"]]}, True),
         (lambda s: {"conditions": [c | {"status": "False"} for c in s["conditions"]]}, False),
         (lambda s: {"conditions": [c | {"reason": "R"} for c in s["conditions"]]}, False),
@@ -151,6 +204,7 @@ def foreign_condition(_: dict[str, Any]) -> dict[str, Any]:
     ],
     ids=[
         "counts",
+        "previews",
         "words",
         "a status",
         "a reason",

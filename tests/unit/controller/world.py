@@ -36,8 +36,8 @@ SIZE = {"size": "1Gi"}
 class World:
     """The reconciler with an API server in memory and a registry whose push a test decides."""
 
-    def __init__(self, **given: Any) -> None:
-        self.api = StandInApi()
+    def __init__(self, *, api: StandInApi | None = None, **given: Any) -> None:
+        self.api = api or StandInApi()
         self.clock = Clock()
         self.given = Trust(self.api)
         self.trust = self.given.trust
@@ -47,7 +47,13 @@ class World:
         self.reconciler = Reconciler(
             self.api, CONFIG, self.trust, posts, push=self._push, clock=self.clock
         )
-        self.api.put(lreg(**given))
+        if api is None:
+            self.api.put(lreg(**given))
+
+    @classmethod
+    def resumed(cls, other: World) -> World:
+        """Another process, at the same API server."""
+        return cls(api=other.api)
 
     async def _push(self, endpoint: str, uid: str) -> bool:
         self.pushes.append(endpoint)
