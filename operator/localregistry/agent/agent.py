@@ -43,11 +43,12 @@ POLL_SECONDS = 0.5
 
 @dataclass
 class _Pass:
-    """What the last pass left: results by UID, and what is to be proved; `problem` is why it did
-    nothing, where that is the node's fault."""
+    """What the last pass left: results by UID, and what is to be proved; `left` is to be said of
+    what is proved; `problem` is why it did nothing, where that is the node's fault."""
 
     results: Mapping[str, NodeResult] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
+    left: Mapping[str, NodeResult] = field(default_factory=dict)
     problem: NodeResult | None = None
 
 
@@ -70,7 +71,7 @@ class Agent:
         self._state = state
         self._guest = guest
         self._watch = Watch()
-        self._bringing = Bringing(state=state, guest=guest, clock=clock, log=log)
+        self._bringing = Bringing(state=state, guest=guest, clock=clock)
         self._previews = Previews(clock)
         self._followed: list[str] | None = None
         self._waited = 0
@@ -99,7 +100,7 @@ class Agent:
         """What is wrong with the inputs or the agent's own memory, "" when nothing is."""
         journal = self._state.journal
         words = (self._inputs.complaint, journal.problem, journal.complaint)
-        return "; ".join(word for word in words if word)
+        return self._guest.host.as_known("; ".join(word for word in words if word))
 
     def step(self) -> None:
         """One turn: takes news, makes a pass where one is due, goes on with the proofs."""
@@ -192,6 +193,8 @@ class Agent:
                 self._due = min(self._due, self._clock() + brought.wait)
             if brought.wrote:
                 self._watch.happened()  # that was this very pass
+                if isinstance(found, Detected) and not self._alive(found.identity):
+                    self._due = self._clock() + SOON_SECONDS  # it went meanwhile
             kind = runtimes.kind(goal.runtime)
             left = self._bringing.leave_others(kind, self._make_writer)
         except (Busy, files.Outrun) as error:
@@ -212,7 +215,7 @@ class Agent:
         plan = brought.plan
         results = {**plan.refused, **left, **brought.failed}
         keys = {u: key for u, key in proofs.keys(goal, plan, found).items() if u not in results}
-        self._pass = _Pass(results, keys)
+        self._pass = _Pass(results, keys, left=plan.left)
         kept = {uid: key for uid, key in self._proofs.items() if keys.get(uid) == key}
         self._unsaved |= kept != self._proofs
         self._proofs = kept
@@ -279,11 +282,13 @@ class Agent:
         self.report = publishing.report(
             goal,
             results=self._pass.results,
+            left=self._pass.left,
             keys=self._pass.keys,
             proved=self._proofs,
             unproved=self._verifier.result,
             remembered=self._state.journal.uids(),
             previews=self._previews.lines,
+            shown=self._guest.host.as_known,
         )
         self._told.tell(self.report.exceptions)
 

@@ -114,7 +114,7 @@ def build(options: SimpleNamespace) -> Agent:
     host = HostRoot(Path(options.host_root))
     state_dir = options.state_dir or str(host.resolve("/var/lib/localregistry"))
     state = State(Path(state_dir))
-    guest = Guest(host, state.journal)
+    guest = Guest(host, state.journal, _log)
     processes = Processes(Path(options.proc_root))
     calls = Helper()
     return Agent(

@@ -31,11 +31,8 @@ class Brought:
 class Bringing:
     """Holds what it must remember between passes: when the daemon was told, and who else writes."""
 
-    def __init__(
-        self, *, state: State, guest: Guest, clock: Callable[[], float], log: Callable[[str], None]
-    ) -> None:
+    def __init__(self, *, state: State, guest: Guest, clock: Callable[[], float]) -> None:
         self._state = state
-        self._log = log
         self._contention = Contention(clock, guest)
         self._pace = Pace(clock)
 
@@ -70,8 +67,6 @@ class Bringing:
             return Brought(plan, later | contended, wait=seconds)
         with self._state.held():
             plan = writer.plan(goal.registries, found).without(held)
-            for change in plan.changes:
-                self._log(f"{change.path}: {'removed' if change.after is None else 'written'}")
             failed = writer.apply(plan, found)
         if paced:
             self._pace.signalled()

@@ -90,19 +90,17 @@ class AnyDocker(Writer[Found, WaysPlan]):
                 edits = self._edits().plan(wanted, found) if wanted or self._edited() else None
         plans = [files] if edits is None else [files, edits]
         entries = {uid: text for plan in plans for uid, text in plan.entries.items()}
+        refusals = {uid: result for plan in plans for uid, result in plan.refused.items()}
         # What is left of the other way, and cannot go now, hinders no registry that is served.
-        refused = {
-            uid: result
-            for plan in plans
-            for uid, result in plan.refused.items()
-            if uid not in entries
-        }
+        refused = {uid: result for uid, result in refusals.items() if uid not in entries}
+        left = {uid: _staying(result) for uid, result in refusals.items() if uid in entries}
         return WaysPlan(
             changes=tuple(change for plan in plans for change in plan.changes),
             refused=refused,
             entries=entries,
             reload=edits is not None and edits.reload,
             lag=edits.lag if edits is not None else 0.0,
+            left=left,
             files=files,
             edits=edits,
         )
@@ -134,3 +132,8 @@ class AnyDocker(Writer[Found, WaysPlan]):
 
             self._editor = Docker(self.guest, self.processes, self.runtime, self._clock)
         return self._editor
+
+
+def _staying(result: NodeResult) -> NodeResult:
+    words = "Pulls work, but what was written for Docker's other image store stays on this node: "
+    return NodeResult(result.reason, words + result.message)

@@ -3,6 +3,7 @@ a bind mount forbids it, in place."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -12,12 +13,18 @@ from localregistry.agent.paths import HostRoot
 from localregistry.agent.writer import Change
 
 
+def _silent(_: str) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Guest:
-    """The node's file system and the memory of what is ours in it."""
+    """The node's file system and the memory of what is ours in it; `log` takes a line of each
+    change that was made."""
 
     host: HostRoot
     journal: Journal
+    log: Callable[[str], None] = _silent
 
     def read(self, path: str) -> bytes | None:
         """The content as it is. Raises files.Refused."""
@@ -93,11 +100,13 @@ class Guest:
         path = self.host.resolve(change.path)
         if change.after is None:
             files.remove(path, expected=change.before or b"")
+            self.log(f"{change.path}: removed")
             return
         try:
             files.replace(path, expected=change.before, content=change.after)
         except files.NotReplaceable:
             self._in_place(change)
+        self.log(f"{change.path}: written")
 
     @property
     def interrupted(self) -> bool:

@@ -6,6 +6,7 @@ kernel followed them, so they are followed here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -62,6 +63,13 @@ class HostRoot:
     def node_path(self, path: Path) -> str:
         """The inverse for a path that `resolve` gave: as the node's administrator knows it."""
         return "/" + str(path.relative_to(self.root)) if path != self.root else "/"
+
+    def as_known(self, text: str) -> str:
+        """The text with the node's paths as its administrator knows them: what the kernel, or a
+        library, says of a file names it below the root."""
+        if self.root == Path("/"):
+            return text
+        return re.sub(rf"(?<![\w./-]){re.escape(str(self.root))}(?:/|(?![\w.-]))", "/", text)
 
     def children(self, node_path: str) -> Iterator[str]:
         """Names in a directory of the node, sorted; none where there is no such directory."""

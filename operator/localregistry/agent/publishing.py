@@ -16,14 +16,18 @@ def report(
     goal: Goal,
     *,
     results: Mapping[str, NodeResult],
+    left: Mapping[str, NodeResult],
     keys: Mapping[str, str],
     proved: Mapping[str, str],
     unproved: Callable[[str], NodeResult],
     remembered: Collection[str],
     previews: Mapping[str, tuple[str, ...]],
+    shown: Callable[[str], str],
 ) -> Report:
     """`results` are those of the last pass, `keys` what its registries are proved by, `unproved`
-    tells how the proof of one is going; `remembered` are the UIDs that the journal serves.
+    tells how the proof of one is going, `left` what is to be said of one that is proved;
+    `remembered` are the UIDs that the journal serves. `shown` gives a text as the node's
+    administrator is to read it.
 
     What is frozen is served and has no result of its own: its LocalRegistry is in Preview.
     """
@@ -41,8 +45,14 @@ def report(
             exceptions[uid] = _COMING
         elif proved.get(uid) != keys[uid]:
             exceptions[uid] = unproved(uid)
+        elif uid in left:
+            exceptions[uid] = left[uid]
     return Report(
-        goal.revision, goal.runtime, exceptions, excluded=goal.excluded, previews=dict(previews)
+        goal.revision,
+        goal.runtime,
+        {uid: NodeResult(r.reason, shown(r.message)) for uid, r in exceptions.items()},
+        excluded=goal.excluded,
+        previews={uid: tuple(map(shown, lines)) for uid, lines in previews.items()},
     )
 
 

@@ -41,7 +41,8 @@ class Plan:
     `refused` are the UIDs that stay as they are, withdrawn ones among them, and why. `entries` are
     the wanted UIDs that the plan serves, each with the text that stands for it on this node: a
     proof holds for one text. `reload`: `daemon` would be sent a SIGHUP. `lag`: for so many seconds
-    the runtime may go by what it remembers from before, so that a pull proves nothing yet.
+    the runtime may go by what it remembers from before, so that a pull proves nothing yet. `left`
+    are those of `entries` for which something stays that was written in another way, and why.
     """
 
     changes: tuple[Change, ...] = ()
@@ -50,6 +51,7 @@ class Plan:
     reload: bool = False
     daemon: str = "dockerd"
     lag: float = 0.0
+    left: Mapping[str, NodeResult] = field(default_factory=dict)
 
     @property
     def idle(self) -> bool:

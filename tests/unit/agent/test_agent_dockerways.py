@@ -124,8 +124,16 @@ def test_what_the_old_way_cannot_take_back_hinders_no_served_registry(old: Runti
     results = old.bring(registry())
     assert results.keys() == {"u2"}
     assert results["u2"].reason is NodeReason.FOREIGN_CONFIG_INVALID
-    assert old.plan(registry()).entries.keys() == {"u1"}
+    plan = old.plan(registry())
+    assert plan.entries.keys() == {"u1"}
     assert old.node.read(FILE)
+    # Served it is; that something of ours stays is told all the same.
+    assert plan.left.keys() == {"u1"}
+    assert plan.left["u1"].reason is NodeReason.FOREIGN_CONFIG_INVALID
+    assert "daemon.json" in plan.left["u1"].message
+    old.node.write("/etc/docker/daemon.json", HIS)
+    assert old.bring(registry()) == {}
+    assert old.plan(registry()).left == {}
 
 
 def test_a_daemon_that_does_not_answer_keeps_both_ways(old: RuntimeLab) -> None:

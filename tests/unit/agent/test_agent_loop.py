@@ -43,7 +43,7 @@ class Lab:
 
     def restart(self) -> None:
         state = State(self.directory / "state")
-        guest = Guest(HostRoot(self.node.root), state.journal)
+        guest = Guest(HostRoot(self.node.root), state.journal, self.logged.append)
         processes = self.node.processes
         self.agent = Agent(
             inputs=Inputs(self.directory / "trust.json", self.directory / "task", state.goal()),
