@@ -48,6 +48,7 @@ class Story:
                 self._act(step, random_)
                 time.sleep(random_.choice([0.0, 0.02, 0.1, 0.3, 0.7]))
             self._check()
+            self.node.check_runs()
         except (AssertionError, RuntimeError) as error:
             raise AssertionError(f"seed {self.seed}: {', '.join(self.done)}\n{error}") from error
 
@@ -109,7 +110,6 @@ class Story:
             assert self._kept(number), f"edit {number} is lost"
         for name, wanted in REGISTRIES.items():
             assert self.node.trusts(name) == (wanted in self.wanted), name
-        self.node.check_runs()
 
     def _kept(self, number: int) -> bool:
         machine = self.node.machine
