@@ -30,8 +30,15 @@ COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 RUN python3 -m pip --python /opt/build/bin/python3 install \
       --no-deps --no-build-isolation --target /package . && \
-    rm -rf /package/bin && \
-    python3 -m compileall -q -f -s /package -p /opt/localregistry/package \
+    rm -rf /package/bin
+
+# Compiled for each of the two as it is run: the agent with -OO.
+FROM package AS operator-package
+RUN python3 -m compileall -q -f -s /package -p /opt/localregistry/package \
+      --invalidation-mode unchecked-hash /package
+
+FROM package AS agent-package
+RUN python3 -m compileall -q -f -o 2 -s /package -p /opt/localregistry/package \
       --invalidation-mode unchecked-hash /package
 
 # The venv that both images start from: it looks for the package beside itself.
@@ -43,7 +50,7 @@ pathlib.Path(sysconfig.get_path('purelib'), 'localregistry.pth').write_text('/op
 FROM venv AS agent-venv
 COPY --from=requirements /agent.txt /agent.txt
 RUN python3 -m pip --python /opt/localregistry/bin/python3 install -r /agent.txt && \
-    python3 -m compileall -q -f --invalidation-mode unchecked-hash /opt/localregistry/lib
+    python3 -m compileall -q -f -o 2 --invalidation-mode unchecked-hash /opt/localregistry/lib
 
 FROM base AS agent-root
 COPY manifests/image/agent_root.py ./
@@ -52,13 +59,14 @@ RUN python3 agent_root.py /rootfs
 FROM scratch AS agent
 COPY --from=agent-root /rootfs /
 COPY --from=agent-venv /opt/localregistry /opt/localregistry
-COPY --from=package /package /opt/localregistry/package
+COPY --from=agent-package /package /opt/localregistry/package
 # The agent edits files of the node's root and signals its daemons.
 USER 0:0
-ENTRYPOINT ["/opt/localregistry/bin/python3", "-I", "-m", "localregistry.cli"]
+# -OO: no docstring is kept in memory, 0.35 MiB on every node.
+ENTRYPOINT ["/opt/localregistry/bin/python3", "-I", "-OO", "-m", "localregistry.cli"]
 CMD ["agent"]
 # Whatever the agent imports must be in this root.
-RUN ["/opt/localregistry/bin/python3", "-I", "-c", "import importlib, pkgutil, localregistry.cli, localregistry.agent as agent; [importlib.import_module(module.name) for module in pkgutil.walk_packages(agent.__path__, agent.__name__ + '.') if not module.name.endswith('__main__')]"]
+RUN ["/opt/localregistry/bin/python3", "-I", "-OO", "-c", "import importlib, pkgutil, localregistry.cli, localregistry.agent as agent; [importlib.import_module(module.name) for module in pkgutil.walk_packages(agent.__path__, agent.__name__ + '.') if not module.name.endswith('__main__')]"]
 ARG VERSION=""
 ARG REVISION=""
 LABEL org.opencontainers.image.title="localregistry agent" \
@@ -74,7 +82,7 @@ RUN python3 -m pip --python /opt/localregistry/bin/python3 install -r /operator.
 
 FROM ${BASE_IMAGE} AS operator
 COPY --from=operator-venv /opt/localregistry /opt/localregistry
-COPY --from=package /package /opt/localregistry/package
+COPY --from=operator-package /package /opt/localregistry/package
 WORKDIR /
 USER 65532:65532
 ENTRYPOINT ["/opt/localregistry/bin/python3", "-I", "-m", "localregistry.cli"]

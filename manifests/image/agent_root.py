@@ -149,11 +149,12 @@ def assemble(root: Path) -> None:
         copy_file(cache, root)
 
     # Compiled here, since a read-only root would compile at every start (and take 4 MiB more);
-    # unchecked, since the image's files never change.
+    # for -OO, as the image's entry point has it; unchecked, since the image's files never change.
     compileall.compile_dir(
         root,
         quiet=1,
         force=True,
+        optimize=2,
         stripdir=str(root),
         prependdir="/",
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,

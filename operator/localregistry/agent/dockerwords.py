@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
+from localregistry.agent.helper import PYTHON
 from localregistry.agent.paths import HostRoot
 from localregistry.agent.procs import Process
 from localregistry.agent.versions import release
@@ -31,7 +31,7 @@ def ask(host: HostRoot, process: Process, version: str) -> str:
     program, *flags = process.cmdline
     if not program.startswith("/"):
         program = "/usr/bin/dockerd"
-    command = [sys.executable, "-I", "-c", _IN_ROOT, str(host.root), program, "--validate", *flags]
+    command = [*PYTHON, "-c", _IN_ROOT, str(host.root), program, "--validate", *flags]
     try:
         done = subprocess.run(
             command,

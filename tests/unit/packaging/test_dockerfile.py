@@ -75,12 +75,26 @@ def test_the_agent_comes_before_the_operators_dependencies(stages: Stages) -> No
     assert order.index("agent") < order.index("operator-venv")
 
 
-@pytest.mark.parametrize(("stage", "command"), [("agent", "agent"), ("operator", "run")])
-def test_the_image_runs_its_subcommand_by_default(stages: Stages, stage: str, command: str) -> None:
+@pytest.mark.parametrize(
+    ("stage", "flags", "command"), [("agent", ["-I", "-OO"], "agent"), ("operator", ["-I"], "run")]
+)
+def test_the_image_runs_its_subcommand_by_default(
+    stages: Stages, stage: str, flags: list[str], command: str
+) -> None:
     interpreter, *options = json.loads(only(stages, stage, "ENTRYPOINT"))
     assert interpreter == "/opt/localregistry/bin/python3"
-    assert options == ["-I", "-m", "localregistry.cli"]
+    assert options == [*flags, "-m", "localregistry.cli"]
     assert json.loads(only(stages, stage, "CMD")) == [command]
+
+
+@pytest.mark.parametrize(("part", "level"), [("agent", " -o 2 "), ("operator", None)])
+def test_all_of_an_image_is_compiled_as_it_is_run(
+    stages: Stages, part: str, level: str | None
+) -> None:
+    # What was compiled for another level would be compiled anew at every start.
+    for stage in (f"{part}-venv", f"{part}-package"):
+        (compiling,) = (r for k, r in stages[stage] if k == "RUN" and "compileall" in r)
+        assert (level in compiling) if level else (" -o " not in compiling)
 
 
 def test_the_operator_is_nobody_and_the_agent_is_root(stages: Stages) -> None:
@@ -99,7 +113,7 @@ def test_the_image_says_what_it_is(stages: Stages, stage: str) -> None:
 @pytest.mark.parametrize("stage", ["agent", "operator"])
 def test_a_changed_source_changes_one_small_layer(stages: Stages, stage: str) -> None:
     copied = [rest for keyword, rest in stages[stage] if keyword == "COPY"]
-    assert copied[-1] == "--from=package /package /opt/localregistry/package"
+    assert copied[-1] == f"--from={stage}-package /package /opt/localregistry/package"
     assert not [rest for rest in copied[:-1] if "package" in rest.split()[0]]
 
 
