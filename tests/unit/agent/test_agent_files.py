@@ -34,17 +34,6 @@ def test_a_new_file_is_readable_for_all(tmp_path: Path) -> None:
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_replaced_file_keeps_its_owner_and_attributes(tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    path.write_bytes(b"old")
-    os.chown(path, 12, 34)
-    os.setxattr(path, "user.label", b"his")
-    files.replace(path, expected=b"old", content=b"new")
-    assert (path.stat().st_uid, path.stat().st_gid) == (12, 34)
-    assert os.getxattr(path, "user.label") == b"his"
-
-
 @pytest.mark.parametrize("expected", [None, b"older"])
 def test_what_somebody_wrote_meanwhile_is_not_lost(tmp_path: Path, expected: bytes | None) -> None:
     path = tmp_path / "x"
