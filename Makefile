@@ -21,8 +21,8 @@ demo: $(VENV)/.installed ## A real cluster, a registry in it, a push, and pods o
 	$(PY) -m e2e.demo up
 
 .PHONY: test
-test: $(VENV)/.installed ## Everything: lint, types, unit, api and e2e tests, with one summary
-	$(PY) -m tiers lint unit api e2e
+test: $(VENV)/.installed ## Everything: lint, types, unit, agent, api and e2e tests, with one summary
+	$(PY) -m tiers lint unit agent api e2e
 
 ##@ Parts of them
 
