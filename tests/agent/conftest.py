@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -43,28 +42,25 @@ class Lab:
 
 
 class Stock:
-    """Nodes made ahead: while a test runs, the next node of its runtime starts.
+    """Nodes made ahead: while a test runs, the node of the next one starts.
 
     A dockerd remembers /etc/hosts for 5 s from its start; one from stock is older than that, as it
     is on a real node, so that a test does not wait for it.
     """
 
-    def __init__(self, lab: Lab, demand: Counter[Kind]) -> None:
+    def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        self._demand = demand
         self._worker = ThreadPoolExecutor(1)
         self._ready: dict[Kind, Future[Node]] = {}
 
     @contextmanager
-    def take(self, kind: Kind) -> Iterator[Node]:
+    def take(self, kind: Kind, then: Kind | None) -> Iterator[Node]:
+        """A node for one test; `then` is what the next test takes, None where it takes none."""
         made = self._ready.pop(kind, None) or self._worker.submit(self._lab.node, kind)
-        self._demand[kind] -= 1
-        try:
-            with closing(made.result()) as node:
-                yield node
-        finally:
-            if self._demand[kind] > 0:
-                self._ready[kind] = self._worker.submit(self._lab.node, kind)
+        if then is not None and then not in self._ready:
+            self._ready[then] = self._worker.submit(self._lab.node, then)
+        with closing(made.result()) as node:
+            yield node
 
     def close(self) -> None:
         for made in self._ready.values():
@@ -81,6 +77,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 
 _FAILED = pytest.StashKey[bool]()
+_NEXT = pytest.StashKey["pytest.Item | None"]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    item.stash[_NEXT] = nextitem
 
 
 @pytest.hookimpl(wrapper=True)
@@ -127,8 +129,8 @@ def make_node(lab: Lab) -> Iterator[NodeMaker]:
 
 
 @pytest.fixture(scope="session")
-def stock(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Stock]:
-    result = Stock(lab, Counter(_kinds(request.session.items)))
+def stock(lab: Lab) -> Iterator[Stock]:
+    result = Stock(lab)
     yield result
     result.close()
 
@@ -137,10 +139,14 @@ def stock(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Stock]:
 def node(request: pytest.FixtureRequest, stock: Stock) -> Iterator[Node]:
     """A node of each runtime. At the end of every single case its runtime starts anew, with the
     files that the case left, and runs a container."""
-    with stock.take(request.param) as result:
+    following = request.node.stash.get(_NEXT, None)
+    then = next(_kinds([following] if following else []), None)
+    with stock.take(request.param, then) as result:
         yield result
         if not request.node.stash.get(_FAILED, False):
             result.stop_agent()
+            # Administrators know no path below the place where an agent has their `/`.
+            assert f"{result.machine.base}/root/" not in result.agent_log()
             result.check_runs()
 
 

@@ -6,6 +6,7 @@ and ends with it. The network is a loopback that also holds the addresses that s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -105,7 +106,7 @@ class Machine:
         return int(answer["pid"])
 
     def run(
-        self, *argv: str, seconds: float = 30, chroot: bool = True, check: bool = True
+        self, *argv: str, seconds: float = 60, chroot: bool = True, check: bool = True
     ) -> tuple[int, str]:
         """Exit code and output. Raises RuntimeError where the code is not 0 and `check` is set."""
         request = self._start(argv, log="run", chroot=chroot, env=None)
@@ -122,7 +123,7 @@ class Machine:
     def send(self, pid: int, number: signal.Signals) -> None:
         self._ask("kill", pid=pid, signal=int(number))
 
-    def end(self, pid: int, number: signal.Signals = signal.SIGTERM, seconds: float = 20) -> int:
+    def end(self, pid: int, number: signal.Signals = signal.SIGTERM, seconds: float = 60) -> int:
         """Signals a process and waits for its end; gives its exit code."""
         self.send(pid, number)
         deadline = time.monotonic() + seconds
@@ -140,6 +141,17 @@ class Machine:
     def log(self, name: str) -> str:
         path = self.seen / "logs" / name
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def outer_pid(self, pid: int) -> int:
+        """The PID that a process of the node has outside of it."""
+        mine = Path(f"/proc/{self._pid}/ns/pid").readlink()
+        for directory in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                lines = (directory / "status").read_text().splitlines()
+                (inner,) = (line.split()[-1] for line in lines if line.startswith("NSpid:"))
+                if inner == str(pid) and (directory / "ns/pid").readlink() == mine:
+                    return int(directory.name)
+        raise RuntimeError(f"process {pid} of the node is gone")
 
     def add_address(self, address: str) -> None:
         """Makes an address answer on this node, as a Service's cluster IP does."""

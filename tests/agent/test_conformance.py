@@ -10,7 +10,15 @@ import time
 import pytest
 
 from agent.admin import HOSTS_TOML, MINE, Admin
-from agent.node import ADDRESS, NAME, OTHER_ADDRESS, OTHER_NAME, Node, registry
+from agent.node import (
+    ADDRESS,
+    NAME,
+    OTHER_ADDRESS,
+    OTHER_NAME,
+    SETTLE_SECONDS,
+    Node,
+    registry,
+)
 from agent.runtimes import Docker
 from localregistry.trust import NodeReason, Report
 
@@ -192,11 +200,15 @@ def test_a_damaged_document_withdraws_nothing(node: Node) -> None:
     document = node.machine.seen / "inputs/trust.json"
     for damage in (b"", b"{", b'{"format": 1, "registries": []}'):
         document.write_bytes(damage)
-        node.until(lambda: "nothing is changed" in node.machine.get(HEALTH)[1], 10, "complaint")
+        node.until(
+            lambda: "nothing is changed" in node.machine.get(HEALTH)[1], SETTLE_SECONDS, "complaint"
+        )
         assert node.trusts()
     node.stop_agent()
     node.start_agent()
-    node.until(lambda: "nothing is changed" in node.machine.get(HEALTH)[1], 10, "complaint")
+    node.until(
+        lambda: "nothing is changed" in node.machine.get(HEALTH)[1], SETTLE_SECONDS, "complaint"
+    )
     assert node.trusts()
 
 

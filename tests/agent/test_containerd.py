@@ -7,7 +7,7 @@ from signal import Signals
 
 from agent.admin import HOSTS_TOML
 from agent.conftest import only
-from agent.node import ADDRESS, NAME, Node, registry
+from agent.node import ADDRESS, NAME, SETTLE_SECONDS, Node, registry
 from agent.runtimes import Containerd
 from localregistry.trust import NodeReason, Report
 
@@ -28,7 +28,7 @@ def given(node: Node, *lines: str) -> Containerd:
 def test_a_signal_would_kill_containerd(node: Node) -> None:
     """Which is why it never gets one."""
     node.machine.send(node.runtime.pid, Signals.SIGHUP)
-    node.until(lambda: not node.runtime.alive, 10, "end of containerd")
+    node.until(lambda: not node.runtime.alive, SETTLE_SECONDS, "end of containerd")
     assert node.machine.exit_code(node.runtime.pid) == 128 + Signals.SIGHUP
     node.runtime.start()
 
@@ -70,7 +70,11 @@ def test_legacy_mirrors_are_never_joined_by_a_config_path(node: Node) -> None:
     node.machine.write(containerd.config_path, both)
     containerd.stop()
     pid = containerd.launch()
-    node.until(lambda: "cannot be set when" in node.machine.log(containerd.log), 10, "complaint")
+    node.until(
+        lambda: "cannot be set when" in node.machine.log(containerd.log),
+        SETTLE_SECONDS,
+        "complaint",
+    )
     assert not containerd.serving()
     node.machine.end(pid)
     given(node, 'config_path = "/etc/containerd/certs.d"')

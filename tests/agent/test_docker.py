@@ -7,9 +7,9 @@ import json
 import pytest
 
 from agent.conftest import only
-from agent.node import NAME, Node, registry
+from agent.node import NAME, SETTLE_SECONDS, Node, registry
 from agent.runtimes import Docker
-from localregistry.trust import NodeReason
+from localregistry.trust import NodeReason, NodeResult
 
 
 @only("graphdriver")
@@ -69,11 +69,16 @@ def test_a_docker_that_was_down_is_configured_when_it_is_back(node: Node, stoppe
         docker.stop()
     else:
         node.machine.run("sh", "-c", f"kill -9 {docker.pid}")
-        node.until(lambda: not docker.alive, 10, "end of dockerd")
+        node.until(lambda: not docker.alive, SETTLE_SECONDS, "end of dockerd")
     revision = node.trust(registry())
     node.start_agent()
-    waits = node.until(lambda: node.report(), 10, "agent").exceptions["u1"]
-    assert waits.reason is NodeReason.PENDING
+
+    def told() -> NodeResult | None:
+        # An agent answers before its first look at what it is told.
+        report = node.report()
+        return report.exceptions.get("u1") if report else None
+
+    assert node.until(told, SETTLE_SECONDS, "the report").reason is NodeReason.PENDING
     node.machine.path("/run/docker.pid").unlink(missing_ok=True)
     docker.start()
     assert node.settle(revision).exceptions == {}

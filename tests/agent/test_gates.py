@@ -14,7 +14,7 @@ import pytest
 
 from agent import plugin
 from agent.conftest import only
-from agent.node import NAME, Node, registry
+from agent.node import NAME, SETTLE_SECONDS, Node, registry
 from agent.runtimes import Docker
 from localregistry.trust import NodeReason, NodeResult
 
@@ -114,7 +114,7 @@ def test_a_reload_would_kill_docker_over_a_missing_plugin(node: Node) -> None:
     assert docker.alive
     # Without the gate; dockerd looks for the plugin after 1, 2, 4 and 8 s.
     node.machine.send(docker.pid, Signals.SIGHUP)
-    node.until(lambda: not docker.alive, 30, "end of dockerd")
+    node.until(lambda: not docker.alive, SETTLE_SECONDS, "end of dockerd")
     assert 'plugin \\"nosuch\\" not found' in node.machine.log(docker.log)
     mended(node)
 
@@ -125,7 +125,7 @@ def test_a_signal_while_docker_starts_would_kill_it(node: Node) -> None:
     docker.stop()
     node.trust(registry())
     node.start_agent()
-    node.until(lambda: node.report(), 10, "agent")
+    node.until(lambda: node.report(), SETTLE_SECONDS, "agent")
     docker.start(wait=False)
     docker.wait()
     assert node.settle(node.trust(registry())).exceptions == {}
@@ -136,7 +136,7 @@ def test_a_signal_while_docker_starts_would_kill_it(node: Node) -> None:
     docker.start(wait=False)
     time.sleep(0.03)
     node.machine.send(docker.pid, Signals.SIGHUP)
-    node.until(lambda: not docker.alive, 10, "end of dockerd")
+    node.until(lambda: not docker.alive, SETTLE_SECONDS, "end of dockerd")
     assert node.machine.exit_code(docker.pid) == 128 + Signals.SIGHUP
     docker.start()
 
@@ -232,7 +232,9 @@ def test_a_nested_dockerd_is_never_signalled(node: Node) -> None:
     node.machine.spawn(["unshare", "--pid", "--fork", "dockerd", *options], log="nested")
     sock = "unix:///run/nested.sock"
     ask = ("docker", "--host", sock, "info", "--format", "{{.RegistryConfig.IndexConfigs}}")
-    node.until(lambda: node.machine.run(*ask, check=False)[0] == 0, 20, "nested dockerd")
+    node.until(
+        lambda: node.machine.run(*ask, check=False)[0] == 0, SETTLE_SECONDS, "nested dockerd"
+    )
     assert node.apply(registry()).exceptions == {}
     assert NAME in docker.insecure()
     assert NAME not in node.machine.run(*ask)[1]

@@ -33,6 +33,9 @@ EXPECTED = {
     "e2e": "some minutes on a cluster that is there; about 25 minutes where all must be built",
 }
 
+# Each of the agent's tests has a node of its own, and waits for it more than it computes.
+SIDE_BY_SIDE = {"agent": ["--numprocesses=4", "--maxschedchunk=2"]}
+
 # Tests of a tier that do without what its folder's conftest builds.
 BESIDE = {"agent": ["tests/agent_files"]}
 
@@ -95,7 +98,8 @@ def pytest(tier: str, *, long: bool) -> Result:
         report = Path(folder) / "report.xml"
         folders = [f"tests/{tier}", *BESIDE.get(tier, ())]
         command = [sys.executable, "-m", "pytest", *folders, f"--junit-xml={report}"]
-        code = subprocess.run([*command, "-q", "--durations=5", *extra], check=False).returncode
+        command += ["-q", "--durations=5", *extra, *SIDE_BY_SIDE.get(tier, ())]
+        code = subprocess.run(command, check=False).returncode
         if report.exists():
             suite = next(ElementTree.parse(report).iter("testsuite"))
             counts = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors")}
