@@ -106,10 +106,14 @@ def home(tmp_path: Path, skopeo: None) -> Home:
 
 
 def registry(
-    uid: str = "u1", *names: str, address: str = "127.0.0.1", port: int = 80
+    uid: str = "u1",
+    *names: str,
+    address: str = "127.0.0.1",
+    port: int = 80,
+    dns: bool = False,
 ) -> TrustedRegistry:
     probe = Probe(f"{NAME}/localregistry-probe:v1", "sha256:c", "sha256:m")
-    return TrustedRegistry(uid, "ns/dev", names or (NAME,), address, port, probe)
+    return TrustedRegistry(uid, "ns/dev", names or (NAME,), address, port, probe, dns)
 
 
 def test_a_pull_of_the_name_goes_to_the_service(home: Home, server: Registry) -> None:
@@ -124,6 +128,22 @@ def test_each_name_of_a_registry_is_served(home: Home, server: Registry) -> None
     home.put(registry("u1", NAME, f"{NAME}:5000", long, address="127.0.0.1", port=server.port))
     for name in (NAME, f"{NAME}:5000", long):
         assert home.pull(f"{name}/app:1") == ""
+
+
+def test_by_dns_a_pull_goes_where_the_name_leads(home: Home, server: Registry) -> None:
+    """To a name that every machine resolves, and that the library trusts no more than others."""
+    name = f"localhost:{server.port}"
+    assert home.pull(f"{name}/team/app:1")
+    home.put(registry("u1", name, address="192.0.2.1", dns=True))
+    assert home.pull(f"{name}/team/app:1") == ""
+    assert server.asked[-1] == f"{name}/v2/team/app/manifests/1"
+
+
+def test_by_dns_a_name_without_a_port_is_asked_on_port_80(home: Home) -> None:
+    home.put(registry("u1", "nowhere.invalid", dns=True))
+    error = home.pull("nowhere.invalid/app:1")
+    assert "//nowhere.invalid:80/v2/" in error
+    assert "lookup nowhere.invalid" in error
 
 
 def test_a_later_file_of_the_administrator_wins(home: Home, server: Registry) -> None:
