@@ -8,7 +8,7 @@ import ssl
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from api.apiserver import ADMIN_TOKEN, ApiServer
@@ -36,6 +36,8 @@ class NodeStandIn:
         self.address = address
         # What this node reports for a registry (by UID) instead of success.
         self.exceptions: Callable[[TrustDocument], dict[str, NodeResult]] = lambda _: {}
+        # What it would change for a registry that is only looked at: lines by UID.
+        self.previews: Callable[[TrustDocument], dict[str, tuple[str, ...]]] = self._would_write
         # A silent node's agent takes connections and knows nothing newer.
         self.silent = False
         self._last = Report("")
@@ -43,10 +45,17 @@ class NodeStandIn:
 
     @classmethod
     def join(
-        cls, api: ApiServer, port: int, name: str, *, index: int, ready: bool = True
+        cls,
+        api: ApiServer,
+        port: int,
+        name: str,
+        *,
+        index: int,
+        ready: bool = True,
+        labels: Mapping[str, str] | None = None,
     ) -> NodeStandIn:
         node = cls(api, port, name, f"127.0.9.{index}")
-        meta = {"name": name, "labels": {"kubernetes.io/os": "linux"}}
+        meta = {"name": name, "labels": {"kubernetes.io/os": "linux", **(labels or {})}}
         api.kubectl(
             *("create", "-f", "-"), input={"apiVersion": "v1", "kind": "Node", "metadata": meta}
         )
@@ -64,6 +73,11 @@ class NodeStandIn:
         command = ("patch", "node", self.name, "--subresource=status", "--type=merge", "-p", patch)
         self._api.kubectl(*command)
 
+    def label(self, **labels: str | None) -> None:
+        """Sets labels of the node; None takes one away."""
+        patch = json.dumps({"metadata": {"labels": labels}})
+        self._api.kubectl("patch", "node", self.name, "--type=merge", "-p", patch)
+
     def task(self) -> Task | None:
         pod = self._get(f"/api/v1/namespaces/{SYSTEM}/pods/agent-{self.name}")
         text = (pod["metadata"].get("annotations") or {}).get(TASK_ANNOTATION)
@@ -80,8 +94,19 @@ class NodeStandIn:
             return self._last
         document = TrustDocument.from_json(body["data"][DOCUMENT_KEY])
         if document.revision == task.revision:
-            self._last = Report(document.revision, task.runtime, self.exceptions(document))
+            chosen = [e for e in document.registries if e.uid not in task.excluded]
+            previews = self.previews(TrustDocument(tuple(e for e in chosen if e.preview)))
+            exceptions = self.exceptions(TrustDocument(tuple(chosen)))
+            self._last = Report(
+                document.revision, task.runtime, exceptions, task.excluded, previews
+            )
         return self._last
+
+    @staticmethod
+    def _would_write(document: TrustDocument) -> dict[str, tuple[str, ...]]:
+        return {
+            e.uid: tuple(f"+ {e.address} {name}" for name in e.names) for e in document.registries
+        }
 
     def stop(self) -> None:
         if self._server:

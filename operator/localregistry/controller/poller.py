@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import aiohttp
 
@@ -93,13 +94,12 @@ class Poller:
             self._note_asked(node)
             return
         report = await self._report(pod) if pod.address else None
-        before = self._fleet.reports.get(node)
-        if report is not None and before != report:
-            self._fleet.reports[node] = report
-            self._changed(self._fleet.affected(before, report))
-        self._note_asked(node)
         # The task may be another one since the agent was asked.
-        if report is not None and self._through(report, self._fleet.pods.get(node, pod)):
+        excluded = _excluded(self._fleet.pods.get(node, pod))
+        if report is not None:
+            self._learn(node, report, excluded)
+        self._note_asked(node)
+        if report is not None and self._through(report, excluded):
             self._attempts.pop(node, None)
             seconds = FAILING_SECONDS if report.exceptions else SETTLED_SECONDS
             self._queue.add_after(node, seconds * random.uniform(0.8, 1.2))
@@ -123,8 +123,17 @@ class Poller:
             logger.warning("Agent on %s gave an answer that cannot be read: %s", pod.node, error)
         return None
 
-    def _through(self, report: Report, pod: AgentPod) -> bool:
-        if report.revision != self._revision() or set(report.excluded) != _excluded(pod):
+    def _learn(self, node: str, report: Report, excluded: set[str]) -> None:
+        """Takes an answer in. What the agent has yet to forget is proved no more, whatever it says:
+        it may forget it before it is asked again."""
+        known = replace(report, excluded=tuple(sorted({*report.excluded, *excluded})))
+        before = self._fleet.reports.get(node)
+        if before != known:
+            self._fleet.reports[node] = known
+            self._changed(self._fleet.affected(before, known))
+
+    def _through(self, report: Report, excluded: set[str]) -> bool:
+        if report.revision != self._revision() or set(report.excluded) != excluded:
             return False
         reasons = {result.reason for result in report.exceptions.values()}
         return NodeReason.PENDING not in reasons
