@@ -10,7 +10,8 @@ from localregistry.agent.guest import Guest
 from localregistry.agent.ownfiles import FilesPlan, OwnFiles
 from localregistry.trust import NodeReason, NodeResult, TrustedRegistry
 
-# NAME_MAX of Linux' file systems; a host of 253 characters and its port have up to 259.
+# NAME_MAX of Linux' file systems; a host of 253 characters and its port have up to 259. Where
+# containerd finds a directory's name too long, it does not pull.
 MAX_NAME = 255
 
 _FOREIGN = (
@@ -67,7 +68,7 @@ class HostsDirectory:
             return NodeResult(NodeReason.UNSUPPORTED, words)
         if (claim := self.claimed(name)) is not None:
             return claim
-        if len(name) > MAX_NAME:
+        if len(_other_spelling(name)) > MAX_NAME:
             words = (
                 f"{name} is longer than a directory's name may be ({MAX_NAME}): shorten the host."
             )
@@ -82,7 +83,7 @@ class HostsDirectory:
             words = _FOREIGN.format(path=file(directory, name))
             return NodeResult(NodeReason.CONTENDED, words)
         # One directory only is read, and this spelling first.
-        shadow = f"{directory}/{name.replace(':', '_')}_"
+        shadow = f"{directory}/{_other_spelling(name)}"
         if ":" in name and host.resolve(shadow).is_dir():
             words = f"{shadow} hides what would be written for {name}; remove it."
             return NodeResult(NodeReason.CONTENDED, words)
@@ -93,6 +94,11 @@ class HostsDirectory:
             content = self.guest.read(file(directory, name))
             if content is not None and header.is_ours(content):
                 yield file(directory, name)
+
+
+def _other_spelling(name: str) -> str:
+    """`host_port_`, under which containerd looks first; a name without a port has none."""
+    return f"{name.replace(':', '_')}_" if ":" in name else name
 
 
 def file(directory: str, name: str) -> str:
