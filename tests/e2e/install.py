@@ -8,8 +8,8 @@ from e2e.images import Images
 RELEASE = "localregistry"
 
 
-def install(cluster: Cluster, images: Images) -> None:
-    """`helm upgrade --install`; running it again changes nothing."""
+def install(cluster: Cluster, images: Images, *values: str) -> None:
+    """`helm upgrade --install`; running it again changes nothing. `values` are `name=value`."""
     cluster.kubectl(
         *("apply", "-f", "-"),
         input={
@@ -24,6 +24,7 @@ def install(cluster: Cluster, images: Images) -> None:
     cluster.helm(
         *("upgrade", "--install", RELEASE, str(ROOT / "manifests/chart"), "-n", SYSTEM),
         *("--set", f"image.tag={images.tag}", "--set", f"agent.image.tag={images.tag}"),
+        *(part for value in values for part in ("--set", value)),
         *("--wait", "--timeout", "120s"),
     )
 
