@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from functools import partial
 
 import pytest
 
@@ -83,3 +85,43 @@ def test_a_docker_that_was_down_is_configured_when_it_is_back(node: Node, stoppe
     docker.start()
     assert node.settle(revision).exceptions == {}
     assert node.trusts()
+
+
+@pytest.mark.long
+@only("graphdriver")
+@pytest.mark.parametrize("trusted", [True, False], ids=["trusted before", "new"])
+def test_a_file_that_is_broken_and_mended_again_and_again_is_followed(
+    node: Node, trusted: bool
+) -> None:
+    """By a rename, as editors write, and in place, as a shell does: there it is empty at first."""
+    path = node.runtime.config_path
+    node.machine.write(path, '{"debug": false}')
+    node.runtime.restart()
+    assert node.apply(*[registry()] if trusted else []).exceptions == {}
+    good = node.machine.read(path) or b""
+    # No more signals are sent within a minute than six.
+    for number in range(24 if trusted else 5):
+        write = node.machine.path(path).write_bytes if number % 2 else partial(_edit, node)
+        broken = (b"{ this is no JSON", b'["a", "list"]', b'{"a": 1, "a": 2}')[number % 3]
+        write(broken)
+        revision = node.trust(registry(f"u{1 if trusted else number % 3 + 1}"))
+        node.until(partial(_told, node, revision, False), 10, f"{number}: broken")
+        assert node.machine.read(path) == broken
+        time.sleep(number * 0.13 % 1)
+        write(good)
+        node.until(partial(_told, node, revision, True), 10, f"{number}: mended")
+        if not trusted:
+            assert node.apply().exceptions == {}
+            assert node.machine.read(path) == good
+
+
+def _edit(node: Node, content: bytes) -> None:
+    node.machine.write(node.runtime.config_path, content)
+
+
+def _told(node: Node, revision: str, good: bool) -> bool:
+    report = node.report()
+    if report is None or report.revision != revision:
+        return False
+    reasons = {result.reason for result in report.exceptions.values()}
+    return reasons == (set() if good else {NodeReason.FOREIGN_CONFIG_INVALID})

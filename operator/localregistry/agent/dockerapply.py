@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from localregistry.agent import daemonjson, dockerwords, hostsblock
+from localregistry.agent import daemonjson, dockerwords, files, hostsblock
 from localregistry.agent.dockernode import Found
 from localregistry.agent.dockerplan import DockerPlan
 from localregistry.agent.dockerreload import CONFIRM_SECONDS, Gone, Refusals, Reload
@@ -47,6 +47,9 @@ class Applier:
             # The signal applies the whole file, edits that its administrator left pending too.
             words = dockerwords.ask(self.guest.host, found.process, plan.version)
             if words:
+                if self.guest.read(plan.path) != plan.before:
+                    # They are of another content, and no verdict on the one that is planned for.
+                    raise files.Outrun(str(self.guest.host.resolve(plan.path)))
                 return self._refused_by_daemon(plan, found, words)
         # dockerd remembers a lookup for 5 s: the line is there before anybody asks for the name,
         # and goes when nobody is told to trust it any longer.

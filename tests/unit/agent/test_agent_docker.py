@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from localregistry.agent import dockerwords
+from localregistry.agent import dockerwords, files
 from localregistry.agent.docker import Docker
 from localregistry.agent.guest import Guest
 from localregistry.agent.journal import Journal
@@ -413,6 +413,25 @@ def test_a_file_that_the_daemon_refuses_is_neither_written_nor_signalled(
     assert len(asked) == 1  # not again for the same file
     monkeypatch.setattr(dockerwords, "ask", lambda *_: "")
     lab.node.write(CONFIG, HIS.replace("1450", "1400"))
+    assert lab.bring(registry()) == {}
+
+
+def test_a_verdict_on_another_content_is_none_on_what_was_planned(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The administrator breaks the file between our look and the daemon's, and mends it again."""
+
+    def ask(*_: object) -> str:
+        lab.node.write(CONFIG, "{ this is no JSON")
+        return "unable to configure the Docker daemon"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dockerwords, "ask", ask)
+        with pytest.raises(files.Outrun):
+            lab.bring(registry())
+    assert lab.node.read(CONFIG) == b"{ this is no JSON"
+    assert lab.bring(registry())["u1"].reason is NodeReason.FOREIGN_CONFIG_INVALID
+    lab.node.write(CONFIG, HIS)
     assert lab.bring(registry()) == {}
 
 
