@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from api.apiserver import ApiServer
+from localregistry.controller.kube import ABSENT
 from localregistry.resources import node_agent, trust_config
 from localregistry.resources.children import CHILDREN
 from localregistry.resources.config import OperatorConfig
@@ -29,13 +30,19 @@ _PLURALS = {
 }
 
 
-def _apply(api: ApiServer, child: dict[str, Any], *, query: str = _QUERY) -> dict[str, Any]:
+def _apply(api: ApiServer, child: dict[str, Any]) -> dict[str, Any]:
+    status, answer = _try(api, child)
+    assert status in (200, 201), answer["message"]
+    return answer
+
+
+def _try(api: ApiServer, child: dict[str, Any], verb: str = "PATCH") -> tuple[int, dict[str, Any]]:
     version, metadata = child["apiVersion"], child["metadata"]
     root = f"/api/{version}" if "/" not in version else f"/apis/{version}"
     path = f"{root}/namespaces/{metadata['namespace']}/{_PLURALS[child['kind']]}/{metadata['name']}"
-    status, answer = api.request("PATCH", path + query, child, content_type=_APPLY)
-    assert status in (200, 201), answer["message"]
-    return answer
+    if verb == "GET":
+        return api.request("GET", path)
+    return api.request(verb, path + _QUERY, child, content_type=_APPLY)
 
 
 def _pod_security(api: ApiServer, namespace: str, level: str) -> None:
@@ -73,6 +80,20 @@ def test_applying_the_children_again_changes_nothing(
             # Created, a claim is stored without its status; the first repeat adds that, once.
             first = _apply(api, rendered)
         assert _apply(api, rendered)["metadata"] == first["metadata"]
+
+
+@pytest.mark.parametrize("child", CHILDREN, ids=lambda child: str(child.kind))
+def test_a_child_that_is_to_be_new_is_made_and_put_over_nobody_s(
+    api: ApiServer, namespace: str, child: Any
+) -> None:
+    rendered = child.build(LocalRegistry.from_body(body(namespace=namespace)), CONFIG)
+    rendered["metadata"]["resourceVersion"] = ABSENT
+    made = _apply(api, rendered)
+    assert made["metadata"]["managedFields"][0]["operation"] == "Apply"
+    status, answer = _try(api, rendered)
+    assert (status, answer["reason"]) == (409, "Conflict")
+    metadata = {"name": "dev-registry", "namespace": namespace}
+    assert _try(api, {**rendered, "metadata": metadata}, verb="GET")[1] == made
 
 
 @pytest.mark.parametrize("name", ["1dev", "dev.team", "x" * 63, "x" * 253])

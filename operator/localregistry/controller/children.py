@@ -12,7 +12,7 @@ from typing import Any
 
 from localregistry.controller.errors import ApiError
 from localregistry.controller.kinds import CLAIM, LOCAL_REGISTRY, Kind
-from localregistry.controller.kube import Api
+from localregistry.controller.kube import ABSENT, Api
 from localregistry.spec import names
 from localregistry.spec.registry import LocalRegistry
 
@@ -73,8 +73,9 @@ class Children:
         known = uid or self._uids.get((registry.uid, kind.kind))
         if known is None:
             known = await self._existing(registry, kind, name)
-        if known is not None:
-            wanted = {**wanted, "metadata": {**wanted["metadata"], "uid": known}}
+        # Where nothing was found, nothing may have come in between: somebody else's would be ours.
+        expected = {"resourceVersion": ABSENT} if known is None else {"uid": known}
+        wanted = {**wanted, "metadata": {**wanted["metadata"], **expected}}
         try:
             live = await self._api.apply(kind, wanted)
         except ApiError as error:

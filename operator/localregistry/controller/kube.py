@@ -29,6 +29,11 @@ TIMEOUT = 10.0
 # Pages bound what one LIST holds in memory on both sides.
 PAGE = 500
 
+# As the resourceVersion of an apply: only where there is no such object. The API server compares it
+# with the object that is there (409) and not where it creates one; etcd's first write has revision
+# 2, so no object ever has it. "0" would mean any.
+ABSENT = "1"
+
 Body = dict[str, Any]
 
 
@@ -82,7 +87,8 @@ class Api:
         """Server-side apply with force: the answer is the live object, status included.
 
         An apply that changes nothing writes nothing. `metadata.uid` in the body is a precondition
-        (422 where the object is another one), `metadata.resourceVersion` too (409).
+        (422 where the object is another one), `metadata.resourceVersion` too (409); with ABSENT
+        there an object is created, and none is taken over.
         """
         return await self._call(
             "server_side_apply",

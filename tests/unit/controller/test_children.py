@@ -11,7 +11,6 @@ from localregistry.controller.children import (
     BeingDeleted,
     Children,
     NameConflict,
-    owner_key,
     owner_uid,
 )
 from localregistry.controller.errors import ApiError
@@ -183,6 +182,24 @@ async def test_a_terminating_namespace_is_told_as_such(api: StandInApi, children
     assert not raised.value.forbidden
 
 
+@pytest.mark.parametrize("kind", [CONFIG_MAP, CLAIM], ids=str)
+async def test_a_stranger_s_that_comes_after_the_look_is_left_as_it_is(
+    api: StandInApi, children: Children, kind: Any
+) -> None:
+    body = config_map() if kind == CONFIG_MAP else pvc()
+
+    def comes() -> None:
+        api.put(foreign(body))
+
+    api.meanwhile("get", kind, comes)
+    with pytest.raises(ApiError) as raised:
+        await children.reconcile(REGISTRY, kind, body)
+    assert raised.value.stale, "it is looked at again at once"
+    with pytest.raises(NameConflict):
+        await children.reconcile(REGISTRY, kind, body)
+    assert api.writes == []
+
+
 # Claims outlive their owner
 
 
@@ -296,55 +313,3 @@ async def test_a_claim_is_never_deleted_by_a_reconcile(api: StandInApi, children
     api.put(pvc())
     await children.reconcile(REGISTRY, CLAIM, None)
     assert api.calls == []
-
-
-REFERENCE = {"apiVersion": names.API_VERSION, "kind": names.KIND, "name": "dev", "uid": "u1"}
-
-
-@pytest.mark.parametrize(
-    ("meta", "kind", "key", "uid"),
-    [
-        ({"ownerReferences": [REFERENCE]}, "Service", ("team", "dev"), "u1"),
-        (
-            {"ownerReferences": [REFERENCE | {"apiVersion": f"{names.GROUP}/v9"}]},
-            "Service",
-            ("team", "dev"),
-            "u1",
-        ),
-        ({"ownerReferences": [REFERENCE | {"apiVersion": "other.dev/v1"}]}, "Service", None, None),
-        ({"ownerReferences": [REFERENCE | {"kind": "Other"}]}, "Service", None, None),
-        ({"ownerReferences": [{"kind": "Other"}, REFERENCE]}, "Pod", ("team", "dev"), "u1"),
-        (
-            {
-                "annotations": {
-                    names.OWNER_NAME_ANNOTATION: "dev",
-                    names.OWNER_UID_ANNOTATION: "u1",
-                }
-            },
-            "PersistentVolumeClaim",
-            ("team", "dev"),
-            "u1",
-        ),
-        (
-            {"annotations": {names.OWNER_UID_ANNOTATION: "u1"}},
-            "Service",
-            None,
-            None,
-        ),
-        ({}, "Service", None, None),
-    ],
-    ids=[
-        "by reference",
-        "of a newer version",
-        "of another group",
-        "of another kind",
-        "among others",
-        "a claim by annotation",
-        "an annotation makes nobody a child but a claim",
-        "nobody's",
-    ],
-)
-def test_whose_a_child_is(meta: Body, kind: str, key: Any, uid: Any) -> None:
-    body = {"kind": kind, "metadata": {"namespace": "team", "name": CHILD} | meta}
-    assert owner_key(body) == key
-    assert owner_uid(body) == uid
