@@ -191,7 +191,7 @@ def _entry(registry: TrustedRegistry, *, by_flag: bool) -> str:
 
 
 def _kept(insecure: Collection[str], listing: bytes | None) -> set[str]:
-    """What the running daemon trusts and the new file still says."""
+    """What the running daemon trusts and the new file still says. Of loopback a list of the
+    administrator's own may say nothing: then Docker's release decides, whoever sends the signal."""
     listed = daemonjson.listed(listing) or ()
-    said = {*daemonjson.LOOPBACK, *(entry.rpartition("://")[2] for entry in listed)}
-    return said & set(insecure)
+    return {entry.rpartition("://")[2] for entry in listed} & set(insecure)

@@ -362,6 +362,17 @@ def test_what_a_reload_takes_from_others_is_given_back(tmp_path: Path) -> None:
     lab.close()
 
 
+def test_loopback_that_his_own_list_does_not_name_is_not_ours_to_keep(lab: Lab) -> None:
+    """Docker 20.10 trusts ::1 only by a list, such as we left for a while; he makes another one."""
+    lab.bring(registry())
+    lab.bring()
+    lab.daemon.losing = {"::1/128"}
+    lab.node.write(CONFIG, '{"insecure-registries": ["his.example"]}')
+    assert "::1/128" in lab.daemon.insecure
+    assert lab.bring(registry()) == {}
+    assert {"his.example", "registry.example.internal"} <= lab.daemon.insecure
+
+
 def test_a_roll_back_lets_the_daemon_forget_what_it_took(lab: Lab) -> None:
     lab.daemon.losing = {"127.0.0.0/8"}  # as 29.10 does where the list does not name it
     result = lab.bring(registry())["u1"]
