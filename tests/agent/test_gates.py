@@ -142,6 +142,7 @@ def test_a_signal_while_docker_starts_would_kill_it(node: Node) -> None:
 
 
 BROKEN = {
+    "empty": "",
     "truncated": '{"debug": tr',
     "an array": "[]",
     "white space": " \n",

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import pytest
 
 from agent.conftest import only
-from agent.node import NAME, Node, registry
+from agent.node import NAME, SETTLE_SECONDS, Node, registry
 from agent.runtimes import Containerd, Docker
-from localregistry.trust import NodeReason
+from localregistry.trust import NodeReason, NodeResult, Report
 
 STORE = {"containerd-snapshotter": True}
 HOSTS_TOML = f"/etc/docker/certs.d/{NAME}/hosts.toml"
@@ -57,6 +57,32 @@ def test_a_dockerd_that_changes_its_store_is_brought_over_and_forgets_the_other_
     assert not node.machine.path("/etc/docker/certs.d").exists()
     assert json.loads(node.machine.read(docker.config_path) or b"") == {"features": {}}
     assert node.changes() == {"docker/daemon.json": "new"}
+
+
+@only("docker-28.5")
+def test_what_a_reload_that_is_blocked_leaves_of_the_other_way_is_told(node: Node) -> None:
+    assert node.apply(registry()).exceptions == {}
+    node.runtime.flags = ["--max-concurrent-downloads=7"]  # a reload would reset it
+    docker = restarted(node, STORE)
+    revision = node.trust(registry())
+
+    def told() -> NodeResult | None:
+        result = (node.report() or Report("")).exceptions.get("u1")
+        return result if result and result.reason is not NodeReason.PENDING else None
+
+    result = node.until(told, SETTLE_SECONDS, "the report")
+    assert result.reason is NodeReason.RELOAD_BLOCKED
+    assert result.message.startswith("Pulls work, but")
+    assert node.trusts()
+    assert NAME in docker.insecure()
+    docker.flags = []
+    docker.restart()
+    node.until(lambda: NAME not in docker.insecure(), SETTLE_SECONDS, "the daemon forgets")
+    done = Report(revision, node.reported)
+    node.until(lambda: node.report() == done, SETTLE_SECONDS, "nothing to be told")
+    node.apply()
+    restarted(node, {})
+    node.machine.write(docker.config_path, None)
 
 
 def _hosts(node: Node) -> bytes:
