@@ -40,7 +40,7 @@ class Docker(Writer[Found, DockerPlan]):
         self.processes = processes
         self.runtime = runtime
         self._clock = clock
-        self._info: tuple[tuple[str, bytes | None], float, dockerapi.Info] | None = None
+        self._info: tuple[object, float, dockerapi.Info] | None = None
         self._applier = Applier(guest, processes, clock)
 
     def detect(self) -> Found | NodeResult:
@@ -172,7 +172,8 @@ class Docker(Writer[Found, DockerPlan]):
         return None if made_by_us and not daemonjson.parse(rest) else rest
 
     def _ask(self, found: Found, content: bytes | None) -> dockerapi.Info:
-        key = (found.identity, content)
+        # With the file's own identity: who wrote it twice may have told the daemon in between.
+        key = (found.identity, content, self.guest.signature(found.config_path))
         if self._info is None or self._info[0] != key or self._clock() > self._info[1]:
             self._info = (key, self._clock() + INFO_SECONDS, dockerapi.info(found.api))
         return self._info[2]

@@ -33,6 +33,14 @@ class Guest:
         except OSError as error:
             raise files.Refused(f"{path}: {error}.", transient=False) from error
 
+    def signature(self, path: str) -> object:
+        """Another one whenever somebody wrote the file, be it the same content."""
+        try:
+            status = self.host.resolve(path).stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino, status.st_mtime_ns
+
     def meant(self, path: str) -> bytes | None:
         """The content; for a file that a killed write in place left torn, the one before it."""
         current = self.read(path)

@@ -147,6 +147,17 @@ def test_drift_is_repaired(lab: Lab) -> None:
     assert lab.daemon.signals == 1
 
 
+def test_a_daemon_that_was_told_otherwise_in_between_is_told_again(lab: Lab) -> None:
+    lab.bring(registry())
+    assert lab.idle(registry())
+    ours = lab.node.read(CONFIG)
+    lab.node.write(CONFIG, '{"insecure-registries": []}')
+    lab.daemon.reload()
+    lab.node.write(CONFIG, ours)
+    assert lab.bring(registry()) == {}
+    assert "registry.example.internal" in lab.daemon.insecure
+
+
 def test_the_name_of_a_registry_that_was_made_anew_is_the_new_ones(lab: Lab) -> None:
     lab.bring(registry("old"))
     assert lab.bring(registry("new")) == {}
