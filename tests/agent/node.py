@@ -30,6 +30,15 @@ _SERVICE = (
     *("-m", "multiport", "--dports", "80,443", "-j", "REDIRECT", "--to-ports", "5000"),
 )
 
+# Root without any capability, none to be had by a program either, and a root of its own that is
+# read-only; the node's is another mount.
+_LEAST = (
+    *("unshare", "--mount", "--propagation=slave", "sh", "-c"),
+    "mount -o remount,bind,ro / && exec "
+    'setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$@"',
+    "sh",
+)
+
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -84,16 +93,15 @@ class Node:
             scratch.rename(path)
         return document.revision
 
-    # The agent: root without any capability, as the least privileged of its DaemonSets, or as the
-    # privileged one.
+    # The agent, with the rights of its least privileged DaemonSet (`agent.privileged: false`) but
+    # without its seccomp profile, or as the privileged one.
 
     privileged = False
 
     def start_agent(self) -> None:
         self._agents += 1
         base = self.machine.base
-        least = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
-        python = [] if self.privileged else least
+        python = [] if self.privileged else [*_LEAST]
         python += [sys.executable, "-m", "localregistry.cli", "agent"]
         options = {
             "host-root": base / "root",
@@ -110,6 +118,10 @@ class Node:
             chroot=False,
             env={"PYTHONPATH": str(_REPOSITORY / "operator"), "PYTHONDONTWRITEBYTECODE": "1"},
         )
+
+    def agent_proc(self, name: str) -> str:
+        """A file of the agent's process, from /proc."""
+        return self.machine.run("cat", f"/proc/{self._agent}/{name}")[1]
 
     def agent_pid(self) -> int:
         """As the tests see it."""
