@@ -290,7 +290,7 @@ def _by_uid(document: TrustDocument) -> dict[str, TrustedRegistry]:
 
 
 def _withdraws(before: TrustDocument, after: TrustDocument) -> bool:
-    """Whether some registry or name is taken out, or nodes are to change nothing for it any more."""
+    """Whether a registry or a name is taken out, or nodes are to change nothing for it any more."""
     new = _by_uid(after)
     return any(
         entry.uid not in new
