@@ -28,7 +28,7 @@ LINT: tuple[tuple[str, ...], ...] = (
 EXPECTED = {
     "lint": "under a minute",
     "unit": "under 30 s",
-    "agent": "seven minutes, with the nodes' roots and runtimes built; about ten more if not",
+    "agent": "five minutes, with the nodes' roots and runtimes built; about ten more if not",
     "api": "a few minutes, with etcd and kube-apiserver built already",
     "e2e": "some minutes on a cluster that is there; about 25 minutes where all must be built",
 }
