@@ -21,8 +21,8 @@ demo: $(VENV)/.installed ## A real cluster, a registry in it, a push, and pods o
 	$(PY) -m e2e.demo up
 
 .PHONY: test
-test: $(VENV)/.installed ## Everything: lint, types, unit, agent, api and e2e tests, with one summary
-	$(PY) -m tiers lint unit agent api e2e
+test: $(VENV)/.installed ## Everything: lint, types, unit, agent, api, faults and e2e tests, with one summary
+	$(PY) -m tiers lint unit agent api faults e2e
 
 ##@ Parts of them
 
@@ -42,13 +42,17 @@ test-agent: $(VENV)/.installed ## The node agent on real dockerds and containerd
 test-api: $(VENV)/.installed ## Tests against a real etcd and kube-apiserver (built on first use)
 	$(PY) -m tiers api
 
+.PHONY: test-faults
+test-faults: $(VENV)/.installed ## The operator under every fault of every write: all points, counted
+	$(PY) -m tiers --long faults
+
 .PHONY: test-e2e
 test-e2e: $(VENV)/.installed ## Tests on the kind cluster: real kubelets, dockerd, containerd, nginx
 	$(PY) -m tiers e2e
 
 .PHONY: test-all
 test-all: $(VENV)/.installed ## As `test`, with what takes minutes by its nature
-	$(PY) -m tiers --long lint unit agent api e2e
+	$(PY) -m tiers --long lint unit agent api faults e2e
 
 .PHONY: cluster
 cluster: ## Bring up the kind cluster: one control plane, one Docker worker, one containerd worker

@@ -68,7 +68,7 @@ class ApiServer:
     kubeconfig: Path
     audit_log: Path
     bin: Path
-    _ca: Path
+    ca: Path
     _processes: list[Process] = field(default_factory=list)
 
     @classmethod
@@ -87,7 +87,7 @@ class ApiServer:
             kubeconfig=directory / "admin.kubeconfig",
             audit_log=directory / "audit.log",
             bin=programs,
-            _ca=pki.ca,
+            ca=pki.ca,
         )
         server._write_kubeconfig(server.kubeconfig, ADMIN_TOKEN)
         try:
@@ -158,7 +158,7 @@ class ApiServer:
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": content_type}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers, method=method)
-        context = ssl.create_default_context(cafile=str(self._ca))
+        context = ssl.create_default_context(cafile=str(self.ca))
         try:
             with urllib.request.urlopen(request, timeout=30, context=context) as answer:
                 return answer.status, json.load(answer)
@@ -267,7 +267,7 @@ class ApiServer:
         return answer.returncode == 0 and answer.stdout == "ok"
 
     def _write_kubeconfig(self, path: Path, token: str) -> None:
-        cluster = {"server": self.url, "certificate-authority": str(self._ca)}
+        cluster = {"server": self.url, "certificate-authority": str(self.ca)}
         body = {
             "apiVersion": "v1",
             "kind": "Config",

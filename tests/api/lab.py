@@ -12,7 +12,7 @@ import os
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,16 +56,26 @@ class Operator:
     health_port: int
 
     @classmethod
-    def start(cls, lab: Lab, *, name: str = "operator-0") -> Operator:
+    def start(
+        cls,
+        lab: Lab,
+        *,
+        name: str = "operator-0",
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        kubeconfig: Path | None = None,
+    ) -> Operator:
         port = free_port()
         command: list[str | Path] = [
             "/usr/bin/env",
-            f"KUBECONFIG={lab.operator_kubeconfig}",
+            f"KUBECONFIG={kubeconfig or lab.operator_kubeconfig}",
+            *(f"{key}={value}" for key, value in (environment or {}).items()),
             f"PYTHONPATH={REPOSITORY / 'operator'}",
             sys.executable,
             *("-m", "localregistry.cli", "run", "--identity", name),
             *("--health-port", str(port), "--agent-port", str(lab.agent_port)),
             *("--registry-port", str(lab.registry_port), "--log-level", "debug"),
+            *options,
         ]
         log = lab.api.directory / f"{name}-{port}.log"
         return cls(Process.start(name, command, log), port)

@@ -47,6 +47,15 @@ class Process:
             tail = self.log.read_text(errors="replace")[-2000:]
             raise RuntimeError(f"{self.name} ended with {self._running.returncode}: {tail}")
 
+    @property
+    def alive(self) -> bool:
+        return self._running is not None and self._running.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL at once, from any thread; `restart` or `stop` collects it."""
+        if self._running is not None:
+            self._running.send_signal(signal.SIGKILL)
+
     def stop(self, *, kill: bool = False) -> None:
         """SIGTERM, then SIGKILL after 10 s; at once with `kill`, as in a crash."""
         if self._running is None:

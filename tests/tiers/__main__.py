@@ -1,4 +1,4 @@
-"""`python -m tiers lint unit agent api e2e`: every tier runs, and one summary tells of each.
+"""`python -m tiers lint unit agent api faults e2e`: every tier runs, and one summary tells of each.
 
 A tier that runs no test, or skips one, has failed: the summary would claim what nobody has seen.
 """
@@ -30,11 +30,16 @@ EXPECTED = {
     "unit": "under 30 s",
     "agent": "five minutes, with the nodes' roots and runtimes built; about ten more if not",
     "api": "a few minutes, with etcd and kube-apiserver built already",
+    "faults": "five minutes, with the programs of `api`; whole, with --long, an hour and a half",
     "e2e": "some minutes on a cluster that is there; about 25 minutes where all must be built",
 }
 
-# Each of the agent's tests has a node of its own, and waits for it more than it computes.
-SIDE_BY_SIDE = {"agent": ["--numprocesses=4", "--maxschedchunk=2"]}
+# Each of the agent's tests has a node of its own, each process of `faults` an API server; they wait
+# more than they compute.
+SIDE_BY_SIDE = {
+    "agent": ["--numprocesses=4", "--maxschedchunk=2"],
+    "faults": ["--numprocesses=3", "--maxschedchunk=2"],
+}
 
 # Tests of a tier that do without what its folder's conftest builds.
 BESIDE = {"agent": ["tests/agent_files"]}

@@ -58,6 +58,7 @@ class Settings:
     health_port: int = 8080
     agent_port: int = AGENT_PORT
     registry_port: int = 80
+    resync_seconds: float = RESYNC_SECONDS
 
 
 class Controller:
@@ -67,6 +68,7 @@ class Controller:
         config = settings.config
         self._api = api
         self._namespace = config.namespace
+        self._resync_seconds = settings.resync_seconds
         self.queue: WorkQueue[Key] = WorkQueue()
         self._fleet = Fleet()
         wake_trust = functools.partial(self.queue.add, TRUST)
@@ -152,10 +154,12 @@ class Controller:
         self._fleet.replace(nodes, pods)
         # Last, since workers go on meanwhile: what they have seen newly must be in this list, or
         # its trust would be withdrawn below.
-        bodies = await self._api.list_all(LOCAL_REGISTRY)
-        keys = set()
-        for body in bodies:
-            keys.add((body["metadata"]["namespace"], body["metadata"]["name"]))
+        bodies = {_key(body): body for body in await self._api.list_all(LOCAL_REGISTRY)}
+        # Trust is taken away for what is gone, not for what an old list does not know.
+        for key in self._trust.known() - bodies.keys():
+            if live := await self._api.get(LOCAL_REGISTRY, *key):
+                bodies[key] = live
+        for body in bodies.values():
             with contextlib.suppress(InvalidSpec):
                 registry = LocalRegistry.from_body(body)
                 if registry.deleted:
@@ -165,14 +169,14 @@ class Controller:
                 else:
                     self._trust.seen(registry)
         for claim in self._trust.claims:
-            if claim.key not in keys:
+            if claim.key not in bodies:
                 self._trust.drop(claim.key)
-        for key in keys | {TRUST}:
+        for key in bodies.keys() | {TRUST}:
             self.queue.add(key)
 
     async def _resync(self) -> None:
         while True:
-            await asyncio.sleep(RESYNC_SECONDS * random.uniform(0.9, 1.1))
+            await asyncio.sleep(self._resync_seconds * random.uniform(0.9, 1.1))
             try:
                 await self._relist()
             except ApiError as error:
@@ -219,6 +223,10 @@ class Controller:
         for claim in self._trust.claims:
             if claim.managed and (uids is None or claim.uid in uids):
                 self.queue.add_after(claim.key, NODE_NEWS_SECONDS)
+
+
+def _key(body: dict[str, Any]) -> Key:
+    return body["metadata"]["namespace"], body["metadata"]["name"]
 
 
 async def run(settings: Settings) -> None:

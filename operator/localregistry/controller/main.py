@@ -39,6 +39,7 @@ def main(argv: list[str]) -> int:
         health_port=options.health_port,
         agent_port=options.agent_port,
         registry_port=options.registry_port,
+        resync_seconds=options.resync_seconds,
     )
     asyncio.run(app.run(settings))
     return 0
@@ -84,6 +85,12 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
         default=environ.get("HEALTH_PORT") or "8080",
         help="serves /healthz and /readyz [$HEALTH_PORT]",
     )
+    parser.add_argument(
+        "--resync-seconds",
+        type=_seconds,
+        default=environ.get("RESYNC_SECONDS") or "600",
+        help="how often all is looked at unasked, in case an event was lost [$RESYNC_SECONDS]",
+    )
     # For tests without a pod network, where agents and registries share loopback's ports.
     parser.add_argument("--agent-port", type=int, default=AGENT_PORT, help=argparse.SUPPRESS)
     parser.add_argument("--registry-port", type=int, default=80, help=argparse.SUPPRESS)
@@ -98,6 +105,13 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text) if text.replace(".", "", 1).isdecimal() else 0.0
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 on")
+    return seconds
 
 
 def _truth(text: str) -> bool:

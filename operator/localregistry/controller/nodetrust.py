@@ -158,6 +158,13 @@ class NodeTrust:
             for changed in filter(None, (before, claim)):
                 self._wake_rivals(changed)
 
+    def known(self) -> set[Key]:
+        """All that claim something or are trusted."""
+        owners = {
+            (ns, name) for ns, _, name in (e.owner.partition("/") for e in self.document.registries)
+        }
+        return owners | {claim.key for claim in self.claims}
+
     def drop(self, key: Key) -> None:
         """This LocalRegistry claims nothing any more: it is gone, going, or cannot be read."""
         before = self.claims.drop(key)
