@@ -103,7 +103,9 @@ def pytest(tier: str, *, long: bool) -> Result:
         report = Path(folder) / "report.xml"
         folders = [f"tests/{tier}", *BESIDE.get(tier, ())]
         command = [sys.executable, "-m", "pytest", *folders, f"--junit-xml={report}"]
-        command += ["-q", "--durations=5", *extra, *SIDE_BY_SIDE.get(tier, ())]
+        if tier in SIDE_BY_SIDE:
+            extra += [f"--numprocesses={SIDE_BY_SIDE[tier][long]}", "--maxschedchunk=2"]
+        command += ["-q", "--durations=5", *extra]
         code = subprocess.run(command, check=False).returncode
         if report.exists():
             suite = next(ElementTree.parse(report).iter("testsuite"))
