@@ -18,6 +18,8 @@ from typing import Any
 FORMAT = 1
 DOCUMENT_KEY = "trust.json"
 TASK_ANNOTATION = "localregistry.dev/node-task"
+# Means nothing to an agent: a change of it makes the kubelet look at the pod's volumes once more.
+NUDGE_ANNOTATION = "localregistry.dev/nudged-at"
 AGENT_PORT = 9808
 
 # etcd refuses objects of 1.5 MiB and ConfigMaps end at 1 MiB; 900 KB leaves room for metadata

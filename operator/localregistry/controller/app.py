@@ -86,6 +86,7 @@ class Controller:
             session,
             revision=lambda: self._trust.document.revision,
             changed=self._node_news,
+            late=lambda node: self._tasks.nudge(node),
             port=settings.agent_port,
         )
         self._tasks = NodeTasks(

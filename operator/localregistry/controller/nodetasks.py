@@ -1,7 +1,8 @@
 """Writes each agent its task: one annotation of its own pod, the per-node channel.
 
 The patch also makes the kubelet refresh the pod's ConfigMap volume at once (0.2 to 0.4 s, against
-up to 75 s without).
+up to 75 s without). A kubelet that had not heard of the new ConfigMap yet has refreshed it in vain:
+such a node is nudged by one more patch.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import time
 from collections.abc import Callable
 
 from localregistry.controller.errors import ApiError
-from localregistry.controller.fleet import Fleet
+from localregistry.controller.fleet import AgentPod, Fleet
 from localregistry.controller.kinds import POD
 from localregistry.controller.kube import Api
+from localregistry.controller.timestamps import rfc3339
 from localregistry.controller.workqueue import WorkQueue
-from localregistry.trust import TASK_ANNOTATION, Task, TrustDocument
+from localregistry.trust import NUDGE_ANNOTATION, TASK_ANNOTATION, Task, TrustDocument
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class NodeTasks:
         document: Callable[[], TrustDocument],
         excluded: Callable[[str], tuple[str, ...]],
         told: Callable[[str], None],
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
         self._fleet = fleet
@@ -47,10 +51,17 @@ class NodeTasks:
         self._document = document
         self._excluded = excluded
         self._told = told
+        self._now = now
+        self._late: set[str] = set()
         self._queue: WorkQueue[str] = WorkQueue()
 
     def tell(self, node: str) -> None:
         """Have this node's task looked at; nothing is written where it is right already."""
+        self._queue.add(node)
+
+    def nudge(self, node: str) -> None:
+        """This node has its task for some seconds and still not the document that it names."""
+        self._late.add(node)
         self._queue.add(node)
 
     async def run(self) -> None:
@@ -74,12 +85,15 @@ class NodeTasks:
         pod, node = self._fleet.pods.get(name), self._fleet.nodes.get(name)
         if pod is None or node is None or not node.runtime:
             return False
+        late = name in self._late
+        self._late.discard(name)
         excluded = self._excluded(name)
         task = Task(self._document().revision, node.runtime, excluded).to_json()
         if pod.task == task:
-            return False
-        patch = {"metadata": {"uid": pod.uid, "annotations": {TASK_ANNOTATION: task}}}
-        await self._api.merge_patch(POD, self._namespace, pod.name, patch)
+            if late:
+                await self._patch(pod, {NUDGE_ANNOTATION: rfc3339(self._now())})
+            return late
+        await self._patch(pod, {TASK_ANNOTATION: task})
         self._fleet.leave_out(name, excluded)
         now = self._fleet.pods.get(name)
         if now is not None and now.uid == pod.uid:
@@ -87,3 +101,7 @@ class NodeTasks:
             self._fleet.pods[name] = dataclasses.replace(now, task=task)
         self._told(name)
         return True
+
+    async def _patch(self, pod: AgentPod, annotations: dict[str, str]) -> None:
+        patch = {"metadata": {"uid": pod.uid, "annotations": annotations}}
+        await self._api.merge_patch(POD, self._namespace, pod.name, patch)

@@ -14,7 +14,7 @@ from localregistry.controller import app
 from localregistry.controller.app import TRUST, Controller, Settings
 from localregistry.controller.errors import ApiError
 from localregistry.controller.grants import Key
-from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD
+from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD, Kind
 from localregistry.controller.kube import Api
 from localregistry.controller.workqueue import WorkQueue
 from localregistry.resources import trust_config
@@ -207,6 +207,28 @@ async def test_a_start_knows_all_claims_before_it_touches_the_trust(
     assert controller._trust.document == trusted
 
 
+async def test_a_list_that_is_old_takes_no_trust_away(
+    api: StandInApi, controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is trusted and not listed is asked for by name: only what is gone is forgotten."""
+    api.put(trust_config.build(document(entry("u1")), CONFIG))
+    api.put(lreg())
+    await controller._trust.load()
+    whole = api.all_of
+
+    def old(kind: Kind) -> list[dict[str, Any]]:
+        return [] if kind == LOCAL_REGISTRY else whole(kind)
+
+    monkeypatch.setattr(api, "all_of", old)
+    await controller._relist()
+    await controller._one(TRUST)
+    assert [claim.key for claim in controller._trust.claims] == [KEY]
+    assert controller._trust.document == document(entry("u1"))
+    api.remove(LOCAL_REGISTRY, *KEY)
+    await controller._relist()
+    assert list(controller._trust.claims) == []
+
+
 async def test_a_start_that_finds_the_api_server_away_waits_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -225,9 +247,9 @@ async def test_a_start_that_finds_the_api_server_away_waits_for_it(
 
 
 async def test_an_outage_while_listing_anew_does_not_end_the_operator(
-    api: StandInApi, controller: Controller, monkeypatch: pytest.MonkeyPatch
+    api: StandInApi, controller: Controller
 ) -> None:
-    monkeypatch.setattr(app, "RESYNC_SECONDS", 0.01)
+    controller._resync_seconds = 0.01
     api.put(lreg())
     api.fail("list", NODE, ApiError(0, "refused"), times=2)
     resync = asyncio.create_task(controller._resync())

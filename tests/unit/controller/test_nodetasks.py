@@ -13,7 +13,7 @@ from localregistry.controller.errors import ApiError
 from localregistry.controller.fleet import Fleet
 from localregistry.controller.kinds import POD
 from localregistry.controller.nodetasks import NodeTasks
-from localregistry.trust import TASK_ANNOTATION, Report, Task, TrustDocument
+from localregistry.trust import NUDGE_ANNOTATION, TASK_ANNOTATION, Report, Task, TrustDocument
 from unit.controller.bodies import SYSTEM, agent, document, entry, node, until
 from unit.controller.standin_api import StandInApi
 
@@ -32,6 +32,7 @@ class World:
             document=lambda: self.document,
             excluded=lambda node: self.excluded.get(node, ()),
             told=self.told.append,
+            now=lambda: 0.0,
         )
 
     def join(self, name: str = "n1", *, uid: str = "p1", pod: bool = True) -> None:
@@ -186,3 +187,35 @@ async def test_many_nodes_are_told_at_a_bounded_rate(
         world.tasks.tell(f"n{number}")
     await asyncio.sleep(0.22)
     assert 2 <= len(world.told) <= 6
+
+
+def nudged(world: World) -> str | None:
+    pod = world.api.look(POD, SYSTEM, "agent-p1")
+    assert pod is not None
+    found: str | None = (pod["metadata"].get("annotations") or {}).get(NUDGE_ANNOTATION)
+    return found
+
+
+async def test_a_node_that_is_late_is_nudged_once_and_its_task_stays(world: World) -> None:
+    """Its kubelet refreshed the volumes before it had heard of the new document."""
+    world.join()
+    world.tasks.tell("n1")
+    await until(lambda: world.told == ["n1"])
+    before = world.task()
+    world.tasks.nudge("n1")
+    await until(lambda: nudged(world) == "1970-01-01T00:00:00Z")
+    assert world.task() == before
+    writes = len(world.api.calls)
+    world.tasks.tell("n1")
+    await asyncio.sleep(0.05)
+    assert len(world.api.calls) == writes
+
+
+async def test_a_late_node_with_another_task_by_now_is_told_and_not_nudged(world: World) -> None:
+    world.join()
+    world.tasks.tell("n1")
+    await until(lambda: world.told == ["n1"])
+    world.document = document()
+    world.tasks.nudge("n1")
+    await until(lambda: world.told == ["n1", "n1"])
+    assert nudged(world) is None

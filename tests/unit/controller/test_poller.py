@@ -46,11 +46,13 @@ class World:
         self.asked: list[str] = []
         self.changes: list[set[str] | None] = []
         self.running: asyncio.Task[None] | None = None
+        self.late: list[str] = []
         self.poller = Poller(
             self.fleet,
             session,
             revision=lambda: DOCUMENT.revision,
             changed=self.changes.append,
+            late=self.late.append,
             port=port,
         )
 
@@ -82,6 +84,7 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     monkeypatch.setattr(poller, "SETTLED_SECONDS", 0.6)
     monkeypatch.setattr(poller, "SLOWEST_SECONDS", 0.1)
     monkeypatch.setattr(poller, "PATIENCE", 5)
+    monkeypatch.setattr(poller, "LATE_ATTEMPTS", 3)
     monkeypatch.setattr(poller, "TIMEOUT", aiohttp.ClientTimeout(total=0.2))
     app = web.Application()
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
@@ -154,6 +157,25 @@ async def test_one_that_stays_busy_is_asked_less_and_less(world: World) -> None:
     await asyncio.sleep(0.5)
     # At once 5 more at most while it slows down, then every 0.1 s; at full speed about 40.
     assert 3 <= world.times(1) <= 14
+
+
+@pytest.mark.parametrize(
+    ("answer", "late"),
+    [
+        (says(report(revision="older")), True),
+        (says(report(NodeReason.PENDING)), False),
+        (hangs, False),
+    ],
+    ids=["knows an older document", "is at it", "does not answer"],
+)
+async def test_an_agent_that_does_not_come_to_know_its_task_is_late(
+    world: World, answer: Answer, late: bool
+) -> None:
+    """One that is at work has all it needs, and one that does not answer would not hear either."""
+    world.join("n1", answer, index=1)
+    world.start()
+    await until(lambda: world.times(1) >= 4, seconds=5)
+    assert bool(world.late) is late
 
 
 async def test_a_new_task_makes_a_settled_agent_busy(world: World) -> None:
