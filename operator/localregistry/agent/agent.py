@@ -37,8 +37,9 @@ SOON_PASSES = 60
 # A runtime that lives is asked anew for its configuration; costs a helper process.
 DETECT_SECONDS = 300.0
 
-# Two stat calls; a change is proved within 2 s, of which the pull takes about 0.2.
-POLL_SECONDS = 0.5
+# The kernel tells of news; where it does not, two stat calls do, and a change is proved within 2 s
+# all the same, of which the pull takes about 0.2.
+BACKSTOP_SECONDS, POLL_SECONDS = 2.0, 0.5
 
 
 @dataclass
@@ -71,6 +72,7 @@ class Agent:
         self._state = state
         self._guest = guest
         self._watch = Watch()
+        self._watch.follow(inputs.places)
         self._bringing = Bringing(state=state, guest=guest, clock=clock)
         self._previews = Previews(clock)
         self._followed: list[str] | None = None
@@ -129,9 +131,10 @@ class Agent:
         self._preview()
         self._publish(goal)
 
-    def wait(self, limit: float = POLL_SECONDS) -> None:
+    def wait(self) -> None:
         """Until a pull is done or a file changed, at most until the next poll of the inputs."""
         now = self._clock()
+        limit = BACKSTOP_SECONDS if self._watch.fileno() >= 0 else POLL_SECONDS
         for due in (self._verifier.next_due(), self._previews.due()):
             if due is not None:
                 limit = min(limit, max(due - now, 0.0))
@@ -224,7 +227,8 @@ class Agent:
         self._verifier.want(unproved, lag=plan.lag)
         paths = sorted({*journal.paths(), *self._previews.paths})
         if self._followed != paths or self._watch.stirred:
-            self._watch.follow(self._guest.host.resolve(path) for path in paths)
+            ours = [self._guest.host.resolve(path) for path in paths]
+            self._watch.follow([*ours, *self._inputs.places])
             self._followed = paths
 
     def _detect(self, writer: AnyWriter) -> Detected | NodeResult:

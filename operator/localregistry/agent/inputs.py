@@ -90,6 +90,13 @@ class Inputs:
         self.goal: Goal | None = None
         self.complaint = ""
 
+    @property
+    def places(self) -> list[Path]:
+        """What is replaced when there is news: the files, or the link of the kubelet's volume to
+        the directory that they are in."""
+        files = (self._trust_file, self._task_file)
+        return [path for file in files for path in (file, file.parent / "..data")]
+
     def poll(self, remembers: Callable[[str], bool] = _nothing) -> bool:
         """Whether there is a new goal; `remembers` tells of a UID whether something on the node
         serves it. Costs two stat calls where nothing changed."""

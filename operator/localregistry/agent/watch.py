@@ -72,6 +72,9 @@ class Watch:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def __del__(self) -> None:
+        self.close()
+
     def _concerns(self, raw: bytes) -> bool:
         result = False
         offset = 0

@@ -445,3 +445,29 @@ def test_the_health_answer_carries_the_complaint(lab: Lab) -> None:
     assert (status, text.startswith("ok nothing is changed")) == (200, True)
     lab.agent.heartbeat -= app.STALLED_SECONDS + 1
     assert app._health(lab.agent)[0] == 503
+
+
+@pytest.mark.parametrize("mounted", [False, True], ids=["files", "a kubelet's volume"])
+def test_news_wakes_the_agent_at_once(lab: Lab, mounted: bool) -> None:
+    if mounted:
+        # As the kubelet lays a volume out: the files are links into what `..data` points to.
+        (lab.directory / "..first").mkdir()
+        (lab.directory / "..data").symlink_to("..first")
+        for name in ("trust.json", "task"):
+            (lab.directory / name).symlink_to(f"..data/{name}")
+    lab.restart()
+    lab.agent.step()
+    started = time.monotonic()
+    lab.agent.wait()
+    assert time.monotonic() - started > 1.9, "nothing happens yet"
+    if mounted:
+        (lab.directory / "..second").mkdir()
+        (lab.directory / "..new").symlink_to("..second")
+        (lab.directory / "..new").rename(lab.directory / "..data")
+    else:
+        lab.tell(registry())
+    started = time.monotonic()
+    lab.agent.wait()
+    assert time.monotonic() - started < 1
+    lab.agent.step()
+    lab.agent.close()
