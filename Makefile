@@ -66,6 +66,11 @@ cluster-delete: ## Delete it: no container, network or mount stays
 images: $(VENV)/.installed ## Build the operator's and the agent's image
 	$(PY) -m e2e.images
 
+.PHONY: bench-agent
+bench-agent: $(VENV)/.installed ## Measure the node agent on the kind cluster against its bars (25 minutes)
+	$(PY) -m bench.agent_change
+	$(PY) -m bench.agent_idle
+
 ##@ For those who change it
 
 .PHONY: lint
@@ -74,8 +79,8 @@ lint: $(VENV)/.installed ## ruff, mypy --strict, import-linter, generated files
 
 .PHONY: format
 format: $(VENV)/.installed ## Let ruff lay out the code
-	$(VENV)/bin/ruff format operator tests manifests
-	$(VENV)/bin/ruff check --fix operator tests manifests
+	$(VENV)/bin/ruff format operator tests manifests bench
+	$(VENV)/bin/ruff check --fix operator tests manifests bench
 
 .PHONY: manifests
 manifests: $(VENV)/.installed ## Generate install.yaml and the chart's CRD anew
@@ -95,7 +100,7 @@ install: $(VENV)/.installed ## Make the virtualenv with all that the project and
 .PHONY: clean
 clean: ## Remove the virtualenv and caches; the cluster and its cache stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
-	find operator tests -name __pycache__ -prune -exec rm -rf {} +
+	find operator tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: help
 help: ## This list
