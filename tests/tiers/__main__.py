@@ -34,12 +34,9 @@ EXPECTED = {
     "e2e": "some minutes on a cluster that is there; about 25 minutes where all must be built",
 }
 
-# Each of the agent's tests has a node of its own, each process of `faults` an API server; they wait
-# more than they compute.
-SIDE_BY_SIDE = {
-    "agent": ["--numprocesses=4", "--maxschedchunk=2"],
-    "faults": ["--numprocesses=3", "--maxschedchunk=2"],
-}
+# Processes by default, and with --long. Each of the agent's tests has a node of its own, each process
+# of `faults` an API server; they wait more than they compute.
+SIDE_BY_SIDE = {"agent": (4, 10), "faults": (3, 4)}
 
 # Tests of a tier that do without what its folder's conftest builds.
 BESIDE = {"agent": ["tests/agent_files"]}
