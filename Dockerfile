@@ -65,8 +65,8 @@ USER 0:0
 # -OO: no docstring is kept in memory, 0.35 MiB on every node.
 ENTRYPOINT ["/opt/localregistry/bin/python3", "-I", "-OO", "-m", "localregistry.cli"]
 CMD ["agent"]
-# Whatever the agent imports must be in this root.
-RUN ["/opt/localregistry/bin/python3", "-I", "-OO", "-c", "import importlib, pkgutil, localregistry.cli, localregistry.agent as agent; [importlib.import_module(module.name) for module in pkgutil.walk_packages(agent.__path__, agent.__name__ + '.') if not module.name.endswith('__main__')]"]
+# Whatever the agent and the usage container import must be in this root.
+RUN ["/opt/localregistry/bin/python3", "-I", "-OO", "-c", "import importlib, pkgutil, localregistry.cli, localregistry.agent as agent, localregistry.usage as usage; [importlib.import_module(module.name) for package in (agent, usage) for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.') if not module.name.endswith('__main__')]"]
 ARG VERSION=""
 ARG REVISION=""
 LABEL org.opencontainers.image.title="localregistry agent" \

@@ -11,6 +11,7 @@ localregistry {VERSION}: an image registry for the cluster, and nodes that can p
 
   localregistry run      the operator: once per cluster
   localregistry agent    the node agent: once per node
+  localregistry usage    beside each registry: how much of its volume is used
   localregistry render   print what the operator would apply for a LocalRegistry
 
 `localregistry COMMAND --help` lists a command's options.
@@ -30,6 +31,10 @@ def main(argv: list[str] | None = None) -> int:
             from localregistry.agent.app import main as agent
 
             return agent(rest)
+        case "usage":
+            from localregistry.usage.app import main as usage
+
+            return usage(rest)
         case "render":
             from localregistry.render import main as render
 

@@ -41,7 +41,7 @@ class _Handler(socketserver.StreamRequestHandler):
         if method not in (b"GET", b"HEAD"):
             status, kind, text = 405, "text/plain", "only GET is answered here\n"
         elif route is None:
-            status, kind, text = 404, "text/plain", "there are /status and /healthz\n"
+            status, kind, text = 404, "text/plain", f"there is {' and '.join(self.server.routes)}\n"
         else:
             status, kind, text = route()
         body = text.encode()

@@ -102,6 +102,14 @@ def test_the_operator_is_nobody_and_the_agent_is_root(stages: Stages) -> None:
     assert only(stages, "agent", "USER") == "0:0"
 
 
+def test_whatever_runs_in_the_agents_image_is_imported_when_it_is_built(stages: Stages) -> None:
+    (command,) = (rest for keyword, rest in stages["agent"] if keyword == "RUN")
+    code = json.loads(command)[-1]
+    for package in ("agent", "usage"):
+        assert f"localregistry.{package} as {package}" in code
+    compile(code, "Dockerfile", "exec")
+
+
 @pytest.mark.parametrize("stage", ["agent", "operator"])
 def test_the_image_says_what_it_is(stages: Stages, stage: str) -> None:
     label = only(stages, stage, "LABEL")
