@@ -8,6 +8,7 @@ from typing import Any
 from localregistry.spec.names import CONFIG_CHECKSUM_ANNOTATION, child_name
 from localregistry.spec.registry import LocalRegistry
 from localregistry.spec.storage import AccessMode
+from localregistry.usage import report
 
 from . import configmap
 from .claim import claim_name
@@ -15,6 +16,8 @@ from .config import OperatorConfig
 from .meta import REGISTRY, child_metadata, registry_labels, registry_selector
 
 PORT_NAME = "registry"
+USAGE = "usage"
+USAGE_PORT_NAME = "usage"
 CONFIG_DIRECTORY = "/etc/localregistry"
 # Distroless images' "nonroot"; distribution needs nothing of root.
 USER = 65532
@@ -72,7 +75,7 @@ def _pod(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any]:
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(registry, config)],
+        "containers": [_container(registry, config), _usage(config)],
         "volumes": [
             {"name": "config", "configMap": {"name": child_name(registry.name)}},
             {"name": "data", **_data_volume(registry)},
@@ -121,15 +124,43 @@ def _container(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any
             "failureThreshold": 3,
         },
         "resources": copy.deepcopy(dict(registry.spec.resources) or DEFAULT_RESOURCES),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": _restricted(),
         "volumeMounts": [
             {"name": "config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},
             {"name": "data", "mountPath": configmap.STORAGE_ROOT},
         ],
+    }
+
+
+def _usage(config: OperatorConfig) -> dict[str, Any]:
+    """Says how much of the volume is used. It takes part in nothing that the registry does.
+
+    Without probes: a restart of it makes the pod not ready for a moment, which no wrong figure is
+    worth, and it never ends by itself.
+    """
+    return {
+        "name": USAGE,
+        "image": config.agent_image,
+        "imagePullPolicy": config.image_pull_policy,
+        "args": ["usage"],
+        "ports": [{"name": USAGE_PORT_NAME, "containerPort": report.PORT, "protocol": "TCP"}],
+        # About 12 MiB; 100,000 blobs change nothing of that.
+        "resources": {
+            "requests": {"cpu": "5m", "memory": "24Mi"},
+            "limits": {"memory": "64Mi"},
+        },
+        "securityContext": _restricted(),
+        "volumeMounts": [
+            {"name": "data", "mountPath": configmap.STORAGE_ROOT, "readOnly": True},
+        ],
+    }
+
+
+def _restricted() -> dict[str, Any]:
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
     }
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from localregistry.spec.registry import LocalRegistry
+from localregistry.usage import report
 
 from .config import OperatorConfig
-from .deployment import PORT_NAME
+from .deployment import PORT_NAME, USAGE_PORT_NAME
 from .meta import child_metadata, registry_selector
 
 HTTP_PORT = 80
@@ -16,8 +17,7 @@ HTTPS_PORT = 443
 
 
 def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | None:
-    """A Service whose ports all lead to the registry's plain-http port."""
-    ports = {HTTP_PORT, HTTPS_PORT, _host_port(registry)}
+    """A Service whose ports all lead to the registry's plain-http port, but the one for usage."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -25,7 +25,7 @@ def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | N
         "spec": {
             "type": registry.spec.service_type,
             "selector": registry_selector(registry),
-            "ports": [_port(number) for number in sorted(ports)],
+            "ports": [*map(_port, sorted(_ports(registry))), _usage(usage_port(registry))],
         },
     }
 
@@ -34,6 +34,16 @@ def serves(live: dict[str, Any], registry: LocalRegistry) -> bool:
     """Whether a Service as read has the port by which nodes know the registry."""
     ports = (live.get("spec") or {}).get("ports") or ()
     return any(port.get("port") == _host_port(registry) for port in ports)
+
+
+def usage_port(registry: LocalRegistry) -> int:
+    """Where the operator asks how much is used: 9810, or the next that no name of it needs."""
+    taken = _ports(registry)
+    return next(number for number in range(report.PORT, 65536) if number not in taken)
+
+
+def _ports(registry: LocalRegistry) -> set[int]:
+    return {HTTP_PORT, HTTPS_PORT, _host_port(registry)}
 
 
 def _host_port(registry: LocalRegistry) -> int:
@@ -51,6 +61,16 @@ def _port(number: int) -> dict[str, Any]:
         "name": HTTP_PORT_NAME if number == HTTP_PORT else f"http-{number}",
         "port": number,
         "targetPort": PORT_NAME,
+        "protocol": "TCP",
+        "appProtocol": "http",
+    }
+
+
+def _usage(number: int) -> dict[str, Any]:
+    return {
+        "name": USAGE_PORT_NAME,
+        "port": number,
+        "targetPort": USAGE_PORT_NAME,
         "protocol": "TCP",
         "appProtocol": "http",
     }

@@ -83,9 +83,9 @@ def test_the_operators_settings_reach_the_pod() -> None:
     config = OperatorConfig(registry_image=image, image_pull_policy="Always")
     pod = CHILDREN[2].build(registry(), config)
     assert pod is not None
-    [container] = pod["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == image
-    assert container["imagePullPolicy"] == "Always"
+    container, usage = pod["spec"]["template"]["spec"]["containers"]
+    assert (container["image"], usage["image"]) == (image, config.agent_image)
+    assert container["imagePullPolicy"] == usage["imagePullPolicy"] == "Always"
 
 
 def _empty(value: Any) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from localregistry.resources import configmap, deployment
+from localregistry.resources.config import OperatorConfig
+from localregistry.usage import app, report
 from unit.resources.registries import CONFIG, registry
 
 
@@ -23,7 +25,13 @@ def _pod(spec: dict[str, Any] | None = None) -> dict[str, Any]:
 
 
 def _container(spec: dict[str, Any] | None = None) -> dict[str, Any]:
-    [container] = _pod(spec)["containers"]
+    container, _ = _pod(spec)["containers"]
+    assert isinstance(container, dict)
+    return container
+
+
+def _usage(spec: dict[str, Any] | None = None) -> dict[str, Any]:
+    _, container = _pod(spec)["containers"]
     assert isinstance(container, dict)
     return container
 
@@ -59,7 +67,7 @@ def test_only_a_shared_volume_lets_two_pods_overlap(storage: dict[str, Any], str
 
 
 def test_the_pod_runs_where_the_restricted_standard_holds() -> None:
-    pod, container = _pod(), _container()
+    pod = _pod()
     assert pod["securityContext"] == {
         "runAsNonRoot": True,
         "runAsUser": 65532,
@@ -68,11 +76,12 @@ def test_the_pod_runs_where_the_restricted_standard_holds() -> None:
         "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
+    for container in pod["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
     assert pod["automountServiceAccountToken"] is False
 
 
@@ -137,3 +146,48 @@ def test_without_a_wish_the_pod_has_the_operators_values() -> None:
     assert container["image"] == CONFIG.registry_image
     assert container["resources"] == deployment.DEFAULT_RESOURCES
     assert not {"imagePullSecrets", "nodeSelector", "tolerations", "affinity"} & pod.keys()
+
+
+# The second container
+
+
+def test_the_usage_container_is_the_agents_image_and_reads_the_volume_only() -> None:
+    config = OperatorConfig(agent_image="mirror/agent:1", image_pull_policy="Always")
+    body = deployment.build(registry(), config)
+    assert body is not None
+    _, container = body["spec"]["template"]["spec"]["containers"]
+    assert (container["image"], container["imagePullPolicy"]) == ("mirror/agent:1", "Always")
+    assert container["args"] == ["usage"]
+    assert container["volumeMounts"] == [
+        {"name": "data", "mountPath": "/var/lib/registry", "readOnly": True}
+    ]
+
+
+def test_the_usage_container_has_no_probe_that_could_stop_the_registry() -> None:
+    assert not [name for name in _usage() if name.endswith("Probe")]
+    assert "lifecycle" not in _usage()
+
+
+def test_the_usage_container_is_small_whatever_the_registry_gets() -> None:
+    asked = {"resources": {"limits": {"memory": "8Gi"}}}
+    assert _usage(asked)["resources"] == {
+        "requests": {"cpu": "5m", "memory": "24Mi"},
+        "limits": {"memory": "64Mi"},
+    }
+    assert _usage({"image": "mirror.example.com/registry:3"})["image"] == CONFIG.agent_image
+
+
+@pytest.mark.parametrize("storage", [{"size": "1Gi"}, {"existingClaim": "x"}, {"ephemeral": True}])
+def test_both_containers_see_the_same_volume_at_the_same_place(storage: dict[str, Any]) -> None:
+    places = [
+        (mount["name"], mount["mountPath"])
+        for container in _pod({"storage": storage})["containers"]
+        for mount in container["volumeMounts"]
+        if mount["name"] == "data"
+    ]
+    assert places == [("data", "/var/lib/registry")] * 2
+
+
+def test_the_usage_process_listens_where_the_pod_says_it_does() -> None:
+    assert app.read_options([]).root == _usage()["volumeMounts"][0]["mountPath"]
+    assert _usage()["ports"] == [{"name": "usage", "containerPort": report.PORT, "protocol": "TCP"}]

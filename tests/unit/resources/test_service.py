@@ -21,8 +21,10 @@ from unit.resources.registries import CONFIG, registry
 def test_the_ports_are_those_that_clients_may_ask_for(host: str, ports: dict[int, str]) -> None:
     body = service.build(registry({"host": host}), CONFIG)
     assert body is not None
-    assert {port["port"]: port["name"] for port in body["spec"]["ports"]} == ports
-    for port in body["spec"]["ports"]:
+    *leading, usage = body["spec"]["ports"]
+    assert usage["name"] == "usage"
+    assert {port["port"]: port["name"] for port in leading} == ports
+    for port in leading:
         assert (port["targetPort"], port["appProtocol"]) == (deployment.PORT_NAME, "http")
         # The limit of a port's name, and what Ingress controllers guess TLS from.
         assert len(port["name"]) <= 15
@@ -38,12 +40,29 @@ def test_a_service_as_built_serves_its_own_host_and_not_another_port(host: str) 
     assert not service.serves({"spec": {}}, registry({"host": host}))
 
 
-def test_the_target_is_a_port_of_the_pod() -> None:
-    body = deployment.build(registry(), CONFIG)
+def test_every_target_is_a_port_of_the_pod_and_the_metrics_are_no_target() -> None:
+    body, served = deployment.build(registry(), CONFIG), service.build(registry(), CONFIG)
     assert body is not None
-    [container] = body["spec"]["template"]["spec"]["containers"]
-    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {deployment.PORT_NAME: 5000, "metrics": 5001}
+    assert served is not None
+    containers = body["spec"]["template"]["spec"]["containers"]
+    ports = {p["name"]: p["containerPort"] for one in containers for p in one["ports"]}
+    assert ports == {deployment.PORT_NAME: 5000, "metrics": 5001, "usage": 9810}
+    targets = {port["targetPort"] for port in served["spec"]["ports"]}
+    assert targets == {deployment.PORT_NAME, "usage"}
+
+
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [("a.b", 9810), ("a.b:5000", 9810), ("a.b:9809", 9810), ("a.b:9810", 9811), ("a.b:9811", 9810)],
+)
+def test_the_port_for_usage_gives_way_to_that_of_a_name(host: str, port: int) -> None:
+    asked = registry({"host": host})
+    body = service.build(asked, CONFIG)
+    assert body is not None
+    numbers = [one["port"] for one in body["spec"]["ports"]]
+    assert len(numbers) == len(set(numbers)), "a Service has each port once"
+    assert service.usage_port(asked) == port == numbers[-1]
+    assert service.serves(body, asked)
 
 
 @pytest.mark.parametrize("kind", ["ClusterIP", "NodePort", "LoadBalancer"])
