@@ -22,6 +22,7 @@ from localregistry.controller.events import Events
 from localregistry.controller.fleet import Fleet
 from localregistry.controller.grants import Key
 from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD
+from localregistry.controller.metrics import Metrics, Result, Sources, Subject
 from localregistry.controller.nodetasks import NodeTasks
 from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.poller import Poller
@@ -64,8 +65,17 @@ class Settings:
 class Controller:
     """All parts of one leading operator, from start to stop."""
 
-    def __init__(self, api: kube.Api, session: aiohttp.ClientSession, settings: Settings) -> None:
+    def __init__(
+        self,
+        api: kube.Api,
+        session: aiohttp.ClientSession,
+        settings: Settings,
+        metrics: Metrics | None = None,
+    ) -> None:
         config = settings.config
+        self._metrics = metrics or Metrics()
+        # Monotonic seconds of the watches' last sign of life; their thread writes it.
+        self._beat: float | None = None
         self._api = api
         self._namespace = config.namespace
         self._resync_seconds = settings.resync_seconds
@@ -103,11 +113,29 @@ class Controller:
 
     async def run(self) -> None:
         """Runs until cancelled; raises where the process should end and be started anew."""
-        await self._patiently(self._trust.load)
-        await self._patiently(self._relist)
+        sources = Sources(
+            queue_depth=self.queue.__len__,
+            oldest_key=self.queue.oldest_age,
+            nodes=self._reconciler.nodes,
+            trusted_hosts=self._trust.trusted_hosts,
+        )
+        with self._metrics.leading(sources):
+            await self._patiently(self._trust.load)
+            await self._patiently(self._relist)
+            await self._all()
+
+    def watches_silent(self) -> float:
+        """Seconds since the watches' event loop gave a sign of life; 0 before they start."""
+        return 0.0 if self._beat is None else time.monotonic() - self._beat
+
+    def _alive(self) -> None:
+        self._beat = time.monotonic()
+
+    async def _all(self) -> None:
+        self._alive()
         async with asyncio.TaskGroup() as group:
             for task in (
-                watch(self._sinks(), namespace=self._namespace),
+                watch(self._sinks(), namespace=self._namespace, beat=self._alive),
                 self._poller.run(),
                 self._tasks.run(),
                 self._resync(),
@@ -126,6 +154,12 @@ class Controller:
     async def _one(self, key: Key) -> None:
         """One run; whatever it raises is this key's alone."""
         started = time.monotonic()
+        result = await self._run(key)
+        seconds = time.monotonic() - started
+        self._metrics.ran(Subject.NODES if key == TRUST else Subject.REGISTRY, result, seconds)
+        logger.debug("Reconciled %s/%s in %.3f s: %s", *key, seconds, result)
+
+    async def _run(self, key: Key) -> Result:
         try:
             again = await (
                 self._trust.reconcile() if key == TRUST else self._reconciler.reconcile(key)
@@ -133,19 +167,20 @@ class Controller:
         except ApiError as error:
             if error.stale:
                 self.queue.add_failed(key, longest=1.0)
-                return
+                return Result.CONFLICT
             longest = UNREACHABLE_BACKOFF if error.unreachable else 300.0
             self.queue.add_failed(key, longest=longest, at_least=error.retry_after)
             logger.warning("Could not reconcile %s/%s: %s", *key, error)
+            return Result.UNREACHABLE if error.unreachable else Result.REFUSED
         except Exception:
             # A defect of ours: told in full, and kept from the other keys.
             self.queue.add_failed(key)
             logger.exception("Reconcile of %s/%s failed", *key)
-        else:
-            self.queue.forget(key)
-            if again is not None:
-                self.queue.add_after(key, again)
-            logger.debug("Reconciled %s/%s in %.3f s", *key, time.monotonic() - started)
+            return Result.DEFECT
+        self.queue.forget(key)
+        if again is not None:
+            self.queue.add_after(key, again)
+        return Result.SUCCESS
 
     async def _relist(self) -> None:
         """All LocalRegistries, nodes and agents as they are now."""
@@ -236,21 +271,25 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    state = health.Health(ready=True)
+    state, metrics = health.Health(), Metrics()
     async with (
-        health.serve(state, port=settings.health_port),
-        kube.connect() as api,
+        health.serve(state, port=settings.health_port, exposition=metrics.render),
+        kube.connect(metrics.requested) as api,
         aiohttp.ClientSession() as session,
     ):
         lease = leader.Lease(api, namespace=settings.config.namespace, identity=settings.identity)
 
         async def work() -> None:
-            controller = Controller(api, session, settings)
+            controller = Controller(api, session, settings, metrics)
             state.oldest_key = controller.queue.oldest_age
+            state.longest_run = controller.queue.longest_run
+            state.watches_silent = controller.watches_silent
             await controller.run()
 
         async def main() -> None:
             await _crd_served(api)
+            # A standby is ready too: it has nothing to do but to wait for its turn.
+            state.ready = True
             await leader.lead(lease, work)
 
         await _until(stopping, main())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -29,19 +29,24 @@ TIMEOUT = 10.0
 # Pages bound what one LIST holds in memory on both sides.
 PAGE = 500
 
+# The client's methods by what they are to RBAC.
+VERBS = {"server_side_apply": "patch", "replace": "update"}
+
 # As the resourceVersion of an apply: only where there is no such object. The API server compares it
 # with the object that is there (409) and not where it creates one; etcd's first write has revision
 # 2, so no object ever has it. "0" would mean any.
 ABSENT = "1"
 
 Body = dict[str, Any]
+# Takes the verb, in the words of RBAC, and the HTTP status; 0 where there was no answer.
+Requested = Callable[[str, int], None]
 
 
 @asynccontextmanager
-async def connect() -> AsyncIterator[Api]:
+async def connect(requested: Requested = lambda verb, status: None) -> AsyncIterator[Api]:
     """Connects as the pod's service account, else as $KUBECONFIG (or ~/.kube/config) says.
 
-    Raises ConfigException where there is neither.
+    `requested` is told of every request. Raises ConfigException where there is neither.
     """
     configuration = client.Configuration()
     try:
@@ -50,14 +55,15 @@ async def connect() -> AsyncIterator[Api]:
         await config.load_kube_config(client_configuration=configuration)
     async with client.ApiClient(configuration) as api_client:
         api_client.user_agent = USER_AGENT
-        yield Api(api_client)
+        yield Api(api_client, requested)
 
 
 class Api:
     """Reads and writes single objects. Every failure is an ApiError."""
 
-    def __init__(self, api_client: Any) -> None:
+    def __init__(self, api_client: Any, requested: Requested = lambda verb, status: None) -> None:
         self._client = DynamicClient(api_client)
+        self._requested = requested
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Body | None:
         """The live object, or None where there is none."""
@@ -174,19 +180,35 @@ class Api:
         if subresource:
             resource = resource.subresources[subresource]
         call = getattr(self._client, method)
-        return await _answer(call(resource, serialize=False, _request_timeout=TIMEOUT, **arguments))
+        verb = VERBS.get(method, method)
+        if verb == "get" and "name" not in arguments:
+            verb = "list"
+        request = call(resource, serialize=False, _request_timeout=TIMEOUT, **arguments)
+        return await self._counted(verb, request)
 
     async def _request(self, method: str, path: str) -> Body:
         call = self._client.request(method, path, serialize=False, _request_timeout=TIMEOUT)
-        return await _answer(call)
+        return await self._counted(method, call)
+
+    async def _counted(self, verb: str, call: Awaitable[Any]) -> Body:
+        status = 0
+        try:
+            status, answer = await _answer(call)
+            return answer
+        except ApiError as error:
+            status = error.status
+            raise
+        finally:
+            # Also where the caller's own time-out has cancelled the call.
+            self._requested(verb, status)
 
 
-async def _answer(call: Any) -> Body:
+async def _answer(call: Awaitable[Any]) -> tuple[int, Body]:
     try:
         # Not wait_for: in Python 3.11 it loses a cancellation that meets an answer.
         async with asyncio.timeout(TIMEOUT + 1):
             response = await call
-            answer: Body = await response.json()
+            return int(response.status), await response.json()
     except client.ApiException as error:
         raise _api_error(error) from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -195,7 +217,6 @@ async def _answer(call: Any) -> Body:
     except ValueError as error:
         # A proxy in between that cut the answer, say.
         raise ApiError(0, f"the API server's answer cannot be read: {error}") from error
-    return answer
 
 
 def _api_error(error: Any) -> ApiError:

@@ -191,6 +191,10 @@ class NodeTrust:
         """Whether the document had no room for it."""
         return uid in self._left_out
 
+    def trusted_hosts(self) -> int:
+        """How many names nodes are told to trust."""
+        return sum(len(e.names) for e in self.document.registries if not e.preview)
+
     def failed_pulls(self, uid: str) -> bool:
         """Whether some node could not pull the probe image: it may be gone from the registry."""
         return any(

@@ -5,14 +5,16 @@ the status once. Level-triggered: it may run at any time and as often as anybody
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from localregistry.controller.children import owner_uid
 from localregistry.controller.events import Events
 from localregistry.controller.finalizer import Finalizer
+from localregistry.controller.fleet import NodesSummary
 from localregistry.controller.grants import Key
 from localregistry.controller.kinds import LOCAL_REGISTRY, SERVICE
 from localregistry.controller.kube import Api
+from localregistry.controller.metrics import NodeState
 from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.status import complete
 from localregistry.controller.statuswriter import StatusWriter
@@ -43,6 +45,7 @@ class Reconciler:
         self._status = StatusWriter(api, posts, clock=clock)
         self._finalizer = Finalizer(api, trust, posts)
         self._uids: dict[Key, str] = {}
+        self._summaries: dict[str, NodesSummary] = {}
 
     async def reconcile(self, key: Key) -> float | None:
         """When to look again unasked, in seconds, if at all.
@@ -70,11 +73,23 @@ class Reconciler:
         body = await self._finalizer.ensure(body)
         work = Work(body, registry, self._trust.seen(registry))
         await self._steps.run(work)
+        self._summaries.pop(registry.uid, None)
+        if work.findings.nodes:
+            self._summaries[registry.uid] = work.findings.nodes
         complete(registry, work.findings)
         later = await self._status.write(body, registry, work.findings)
         if later is not None:
             work.within(later)
         return work.again
+
+    def nodes(self) -> Mapping[NodeState, int]:
+        """The nodes by how far they are, summed over the registries that configure nodes."""
+        summaries = self._summaries.values()
+        return {
+            NodeState.READY: sum(summary.ready for summary in summaries),
+            NodeState.FAILING: sum(len(summary.failing) for summary in summaries),
+            NodeState.WAITING: sum(len(summary.waiting) for summary in summaries),
+        }
 
     async def _finish(self, key: Key, body: Body, registry: LocalRegistry | None) -> float | None:
         """Deletion: the trust goes first, and no child is made again."""
@@ -88,6 +103,7 @@ class Reconciler:
         """Nothing is kept of a UID that is gone: no part may grow with what has been."""
         uid = self._uids.pop(key, None)
         if uid:
+            self._summaries.pop(uid, None)
             self._steps.forget(uid)
             self._status.forget(uid)
             self._finalizer.forget(uid)

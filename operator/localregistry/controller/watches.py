@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 # kopf gives its own tasks up to 5 s to end.
 STOP_SECONDS = 8.0
+# How often the watches' event loop says that it is not blocked.
+BEAT_SECONDS = 5.0
 
 MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
 AGENTS = f"{MANAGED},{names.COMPONENT_LABEL}={AGENT_COMPONENT}"
@@ -51,8 +53,10 @@ class Sinks:
     trust: Callable[[], None]
 
 
-async def watch(sinks: Sinks, *, namespace: str) -> None:
+async def watch(sinks: Sinks, *, namespace: str, beat: Callable[[], None] = lambda: None) -> None:
     """Watches until cancelled, or raises: a CRD that is gone ends the operator.
+
+    `beat` is called from the watches' thread, every BEAT_SECONDS while its event loop runs.
 
     kopf takes the process's signals and, at its end, cancels every task of its event loop, whoever
     made it. So it gets a thread and a loop of its own, and events come over one by one.
@@ -71,7 +75,8 @@ async def watch(sinks: Sinks, *, namespace: str) -> None:
     def run() -> None:
         error: BaseException | None = None
         try:
-            asyncio.run(_watch(_handing_over(sinks, loop), namespace, stop))
+            watching = _watch(_handing_over(sinks, loop), namespace, stop)
+            asyncio.run(_beating(watching, beat))
         except BaseException as raised:
             error = raised
         if not loop.is_closed():
@@ -84,6 +89,19 @@ async def watch(sinks: Sinks, *, namespace: str) -> None:
     finally:
         stop.set()
         await asyncio.to_thread(thread.join, STOP_SECONDS)
+
+
+async def _beating(watching: Coroutine[Any, Any, None], beat: Callable[[], None]) -> None:
+    async def forever() -> None:
+        while True:
+            beat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    beats = asyncio.create_task(forever())
+    try:
+        await watching
+    finally:
+        beats.cancel()
 
 
 async def _watch(sinks: Sinks, namespace: str, stop: threading.Event) -> None:

@@ -30,7 +30,7 @@ class WorkQueue(Generic[K]):
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._ready: deque[K] = deque()
         self._waiting: set[K] = set()
-        self._running: set[K] = set()
+        self._running: dict[K, float] = {}
         self._dirty: set[K] = set()
         self._failures: dict[K, int] = {}
         self._added_at: dict[K, float] = {}
@@ -87,7 +87,7 @@ class WorkQueue(Generic[K]):
             if self._ready:
                 key = self._ready.popleft()
                 self._waiting.discard(key)
-                self._running.add(key)
+                self._running[key] = self._clock()
                 self._added_at.pop(key, None)
                 return key
             self._wakeup.clear()
@@ -100,7 +100,7 @@ class WorkQueue(Generic[K]):
                 continue
 
     def done(self, key: K) -> None:
-        self._running.discard(key)
+        self._running.pop(key, None)
         if key in self._dirty:
             self._dirty.discard(key)
             self.add(key)
@@ -110,6 +110,12 @@ class WorkQueue(Generic[K]):
         if not self._added_at:
             return 0.0
         return self._clock() - min(self._added_at.values())
+
+    def longest_run(self) -> float:
+        """Seconds that the longest running key has been worked on: 0 when none is."""
+        if not self._running:
+            return 0.0
+        return self._clock() - min(self._running.values())
 
     def _promote(self) -> None:
         now = self._clock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
@@ -102,6 +103,49 @@ async def test_a_failed_run_is_tried_again(
     assert await ready(controller) is None
     clock.now += not_after - not_before
     assert await ready(controller) == KEY
+
+
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [
+        (None, "success"),
+        (ApiError(409, "modified"), "conflict"),
+        (ApiError(0, "refused"), "unreachable"),
+        (ApiError(429, "too many requests"), "unreachable"),
+        (ApiError(403, "forbidden"), "refused"),
+        (ValueError("ours"), "defect"),
+    ],
+)
+async def test_a_run_is_counted_by_what_came_of_it(
+    api: StandInApi,
+    controller: Controller,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception | None,
+    result: str,
+) -> None:
+    async def reconcile(_: Key) -> float | None:
+        if error:
+            raise error
+        return None
+
+    monkeypatch.setattr(controller._reconciler, "reconcile", reconcile)
+    await controller._one(KEY)
+    await controller._one(TRUST)
+    lines = controller._metrics.render()[0].decode().splitlines()
+    counted = [line for line in lines if "reconciles_total{" in line and not line.endswith(" 0.0")]
+    assert counted == [
+        f'localregistry_reconciles_total{{result="{result}",subject="registry"}} 1.0',
+        'localregistry_reconciles_total{result="success",subject="nodes"} 1.0',
+    ]
+    assert 'localregistry_reconcile_seconds_count{subject="registry"} 1.0' in lines
+
+
+async def test_watches_that_have_not_begun_are_not_silent(controller: Controller) -> None:
+    assert controller.watches_silent() == 0.0
+    controller._beat = time.monotonic() - 7
+    assert 7 <= controller.watches_silent() < 8
+    controller._alive()
+    assert controller.watches_silent() < 1
 
 
 async def test_a_run_that_went_well_starts_the_back_off_anew(

@@ -5,6 +5,7 @@ answers. What a real API server answers is tested against a real one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -128,6 +129,63 @@ async def test_an_answer_is_sorted_by_what_to_do_about_it(
     )
     assert [name for name in kinds if getattr(raised.value, name)] == kind.split()
     assert raised.value.message
+
+
+Request = Callable[[Api], Awaitable[Any]]
+OBJECT = {"metadata": {"name": "dev", "namespace": "team", "uid": "u", "resourceVersion": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer", "counted"),
+    [
+        (lambda api: api.get(CONFIG_MAP, "team", "dev"), say(200, {}), ("get", 200)),
+        (
+            lambda api: api.get(CONFIG_MAP, "team", "dev"),
+            say(404, status(404, "NotFound", "there is none")),
+            ("get", 404),
+        ),
+        (lambda api: api.list_all(NODE), say(200, {}), ("list", 200)),
+        (lambda api: api.apply(CONFIG_MAP, OBJECT), say(201, {}), ("patch", 201)),
+        (
+            lambda api: api.merge_patch(CONFIG_MAP, "team", "dev", {}),
+            say(200, {}),
+            ("patch", 200),
+        ),
+        (lambda api: api.create(CONFIG_MAP, OBJECT), say(201, {}), ("create", 201)),
+        (lambda api: api.replace(CONFIG_MAP, OBJECT), say(200, {}), ("update", 200)),
+        (lambda api: api.delete(CONFIG_MAP, OBJECT), say(200, {}), ("delete", 200)),
+        (lambda api: api.served(CONFIG_MAP), say(200, {}), ("get", 200)),
+        (lambda api: api.get(CONFIG_MAP, "team", "dev"), say(200, b"cut"), ("get", 0)),
+    ],
+)
+async def test_every_request_is_told_of_once(
+    server: Server,
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    request_: Request,
+    answer: Answer,
+    counted: tuple[str, int],
+) -> None:
+    told: list[tuple[str, int]] = []
+    monkeypatch.setattr(api, "_requested", lambda *request: told.append(request))
+    server.answer = answer
+    with contextlib.suppress(ApiError):
+        await request_(api)
+    assert told == [counted]
+
+
+async def test_a_request_that_its_caller_gave_up_is_told_of_too(server: Server, api: Api) -> None:
+    told: list[tuple[str, int]] = []
+    api._requested = lambda *request: told.append(request)
+
+    async def hang(_: web.Request) -> web.Response:
+        await asyncio.sleep(5)
+        return web.Response()
+
+    server.answer = hang
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(api.get(CONFIG_MAP, "team", "dev"), 0.1)
+    assert told == [("get", 0)]
 
 
 async def test_the_api_server_s_own_words_are_kept(server: Server, api: Api) -> None:

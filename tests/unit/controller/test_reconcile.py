@@ -15,6 +15,7 @@ from localregistry.controller.kinds import (
     SERVICE,
     Kind,
 )
+from localregistry.controller.metrics import NodeState
 from localregistry.controller.reconcile import Reconciler
 from localregistry.controller.steps import LOOK_AGAIN
 from localregistry.resources import trust_config
@@ -46,6 +47,22 @@ async def test_the_children_come_before_what_mounts_them() -> None:
         ("status", "LocalRegistry"),
     ]
     assert names.FINALIZER in world.body()["metadata"]["finalizers"]
+
+
+async def test_nodes_are_summed_up_for_the_metrics_and_forgotten_with_their_registry() -> None:
+    world = World()
+    assert set(world.reconciler.nodes().values()) == {0}
+    await world.ready()
+    assert dict(world.reconciler.nodes()) == {"ready": 1, "failing": 0, "waiting": 0}
+    world.change(nodes={"management": "Unmanaged"})
+    await world.run()
+    assert set(world.reconciler.nodes().values()) == {0}
+    world.change(nodes={"management": "Managed"})
+    await world.ready()
+    assert world.reconciler.nodes()[NodeState.READY] == 1
+    world.api.remove(LOCAL_REGISTRY, *KEY)
+    await world.run()
+    assert set(world.reconciler.nodes().values()) == {0}
 
 
 async def test_a_registry_becomes_ready() -> None:

@@ -83,6 +83,42 @@ async def test_a_stop_waits_for_the_thread(monkeypatch: pytest.MonkeyPatch) -> N
     assert not alive()
 
 
+async def test_signs_of_life_come_while_the_watches_loop_runs_and_none_while_it_is_blocked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    block, blocked, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    async def watching(sinks: Sinks, namespace: str, stop: threading.Event) -> None:
+        while not block.is_set():  # noqa: ASYNC110 - a flag of another thread
+            await asyncio.sleep(0.005)
+        blocked.set()
+        go_on.wait(5)
+        await until_stopped(stop)
+
+    instead(monkeypatch, watching)
+    monkeypatch.setattr(watches, "BEAT_SECONDS", 0.01)
+    beats: list[str] = []
+    running = asyncio.create_task(
+        watch(
+            collecting([]),
+            namespace=SYSTEM,
+            beat=lambda: beats.append(threading.current_thread().name),
+        )
+    )
+    await until(lambda: len(beats) > 3)
+    assert set(beats) == {"watches"}, "in its own thread: a busy controller is no silence"
+    block.set()
+    await asyncio.to_thread(blocked.wait, 5)
+    before = len(beats)
+    await asyncio.sleep(0.1)
+    assert len(beats) == before
+    go_on.set()
+    await until(lambda: len(beats) > before)
+    running.cancel()
+    await asyncio.wait({running}, timeout=2)
+    assert not alive()
+
+
 async def test_a_thread_that_does_not_end_holds_up_the_stop_for_a_bounded_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

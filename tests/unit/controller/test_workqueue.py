@@ -132,6 +132,24 @@ async def test_the_age_is_that_of_the_longest_waiting_ready_key(
     assert queue.oldest_age() == 4
 
 
+async def test_the_longest_run_is_that_of_the_key_that_is_worked_on_longest(
+    queue: WorkQueue[str], clock: Clock
+) -> None:
+    assert queue.longest_run() == 0
+    queue.add("a")
+    queue.add("b")
+    clock.now += 50
+    await take(queue)
+    clock.now += 3
+    await take(queue)
+    clock.now += 4
+    assert queue.longest_run() == 7
+    queue.done("a")
+    assert queue.longest_run() == 4
+    queue.done("b")
+    assert queue.longest_run() == 0
+
+
 async def test_a_waiting_worker_is_woken_by_a_new_key(clock: Clock) -> None:
     queue: WorkQueue[str] = WorkQueue()
     waiting = asyncio.ensure_future(queue.get())
