@@ -66,6 +66,14 @@ cluster-delete: ## Delete it: no container, network or mount stays
 images: $(VENV)/.installed ## Build the operator's and the agent's image
 	$(PY) -m e2e.images
 
+.PHONY: bench
+bench: bench-controller bench-agent ## Measure everything against its bars (an hour; leave the machine alone)
+
+.PHONY: bench-controller
+bench-controller: $(VENV)/.installed ## The operator: creation, idle cost, memory, 1,000 nodes and registries (30 minutes)
+	$(PY) -m bench.controller
+	$(PY) -m bench.controller_scale
+
 .PHONY: bench-agent
 bench-agent: $(VENV)/.installed ## Measure the node agent on the kind cluster against its bars (25 minutes)
 	$(PY) -m bench.agent_change

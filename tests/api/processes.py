@@ -51,6 +51,11 @@ class Process:
     def alive(self) -> bool:
         return self._running is not None and self._running.poll() is None
 
+    @property
+    def pid(self) -> int:
+        assert self._running is not None
+        return self._running.pid
+
     def kill(self) -> None:
         """SIGKILL at once, from any thread; `restart` or `stop` collects it."""
         if self._running is not None:
