@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from api.apiserver import ApiServer
 
 _counter = itertools.count(1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What judges the whole tier comes last, and is left out where only a part of it runs."""
+    judges = [item for item in items if item.get_closest_marker("whole_tier")]
+    items[:] = [item for item in items if item not in judges]
+    here = Path(__file__).parent
+    run = {item.path for item in items if item.path.parent == here}
+    if (
+        config.option.keyword
+        or hasattr(config, "workerinput")
+        or run != set(here.glob("test_*.py"))
+    ):
+        config.hook.pytest_deselected(items=judges)
+    else:
+        items += judges
 
 
 @pytest.fixture(scope="session")

@@ -11,23 +11,22 @@ Manifest = dict[str, Any]
 Grant = tuple[str, str, str]
 
 WATCHED = {"get", "list", "watch"}
-CHILD = WATCHED | {"create", "patch", "delete"}
+CHILD = WATCHED | {"create", "patch"}
 
 CLUSTER_WIDE: dict[tuple[str, str], set[str]] = {
     ("localregistry.dev", "localregistries"): WATCHED | {"patch"},
     ("localregistry.dev", "localregistries/status"): {"patch"},
     ("", "configmaps"): CHILD,
     ("", "services"): CHILD,
-    ("", "persistentvolumeclaims"): CHILD,
+    ("", "persistentvolumeclaims"): CHILD | {"delete"},
     ("apps", "deployments"): CHILD,
-    ("networking.k8s.io", "ingresses"): CHILD,
-    ("", "nodes"): WATCHED,
+    ("networking.k8s.io", "ingresses"): CHILD | {"delete"},
+    ("", "nodes"): {"list", "watch"},
     ("events.k8s.io", "events"): {"create"},
 }
 OWN_NAMESPACE: dict[tuple[str, str], set[str]] = {
-    ("", "configmaps"): CHILD,
     ("apps", "daemonsets"): CHILD,
-    ("", "pods"): WATCHED | {"patch"},
+    ("", "pods"): {"list", "watch", "patch"},
     ("coordination.k8s.io", "leases"): {"get", "create", "update"},
 }
 
