@@ -58,7 +58,8 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What figures depend on, and nothing that names the machine."""
+    """What figures depend on, and nothing that names the machine. `load`: the processes that ran or
+    waited to, on average of the last five minutes; more than `cores` and times say little."""
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         cwd=ROOT,
@@ -70,6 +71,7 @@ def machine() -> dict[str, Any]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": commit.stdout.strip(),
         "cores": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[1], 1),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "architecture": platform.machine(),
         "kernel": platform.release().split("-")[0],
