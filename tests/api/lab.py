@@ -75,6 +75,7 @@ class Operator:
             *("-m", "localregistry.cli", "run", "--identity", name),
             *("--health-port", str(port), "--agent-port", str(lab.agent_port)),
             *("--registry-port", str(lab.registry_port), "--log-level", "debug"),
+            *("--usage-port", str(lab.usage_port)),
             *options,
         ]
         log = lab.api.directory / f"{name}-{port}.log"
@@ -103,6 +104,7 @@ class Lab:
     operator_kubeconfig: Path
     agent_port: int
     registry_port: int
+    usage_port: int
     namespace: str
     operator: Operator | None = None
     nodes: dict[str, NodeStandIn] = field(default_factory=dict)
@@ -201,7 +203,7 @@ class Lab:
 
     def serve(self, address: str) -> None:
         """The real registry engine on a cluster IP, which is one of loopback here."""
-        folder = self.api.directory / f"registry-{address}"
+        folder = self.folder(address)
         folder.mkdir(exist_ok=True)
         config = folder / "config.yml"
         config.write_text(
@@ -218,6 +220,22 @@ class Lab:
         program = binaries("registry") / "registry"
         process = Process.start("registry", [program, "serve", config], folder / "log")
         self.registries.append(process)
+
+    def folder(self, address: str) -> Path:
+        """Of the registry at this address; below it, `data` is its volume."""
+        return self.api.directory / f"registry-{address}"
+
+    def measure(self, address: str) -> Process:
+        """The second container of that registry's pod. Without it nobody says what is used."""
+        folder = self.folder(address)
+        command: list[str | Path] = [
+            *("/usr/bin/env", f"PYTHONPATH={REPOSITORY / 'operator'}"),
+            *(sys.executable, "-OO", "-m", "localregistry.cli", "usage"),
+            *("--root", folder / "data", "--listen", address, "--port", str(self.usage_port)),
+        ]
+        process = Process.start("usage", command, folder / "usage.log")
+        self.registries.append(process)
+        return process
 
     def add_node(self, name: str, **options: Any) -> NodeStandIn:
         index = len(self.nodes) + 1
@@ -284,6 +302,7 @@ def open_lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
         operator_kubeconfig=api.service_account_kubeconfig(SYSTEM, "localregistry"),
         agent_port=free_port(),
         registry_port=free_port(),
+        usage_port=free_port(),
         namespace=namespace,
     )
     try:

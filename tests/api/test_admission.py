@@ -309,16 +309,20 @@ def test_kubectl_shows_the_columns(api: ApiServer, namespace: str) -> None:
             }
         ],
         "nodes": {"desired": 3, "ready": 2, "summary": "2/3"},
+        "storage": {"capacity": "50Gi", "used": "1.2Gi", "summary": "1.2Gi/50Gi"},
         "url": "http://a.b",
     }
     path = f"{_COLLECTION.replace('/default/', f'/{namespace}/')}/dev/status"
     assert api.request("PATCH", path, {"status": status}, content_type=_MERGE)[0] == 200
     plain = api.kubectl("get", "lreg", "-n", namespace).stdout.split()
-    assert plain[:5] == ["NAME", "HOST", "READY", "NODES", "AGE"]
-    assert plain[5:9] == ["dev", "a.b", "False", "2/3"]
+    assert plain[:6] == ["NAME", "HOST", "READY", "NODES", "USED", "AGE"]
+    assert plain[6:11] == ["dev", "a.b", "False", "2/3", "1.2Gi/50Gi"]
     head, row = api.kubectl("get", "lreg", "-n", namespace, "-o", "wide").stdout.splitlines()
-    assert head.split() == ["NAME", "HOST", "READY", "NODES", "REASON", "IMAGE", "URL", "AGE"]
-    assert row.split()[:7] == ["dev", "a.b", "False", "2/3", "NodesFailing", "r:1", "http://a.b"]
+    assert head.split() == [
+        *("NAME", "HOST", "READY", "NODES", "USED"),
+        *("REASON", "IMAGE", "URL", "AGE"),
+    ]
+    assert row.split()[3:8] == ["2/3", "1.2Gi/50Gi", "NodesFailing", "r:1", "http://a.b"]
 
 
 def test_kubectl_explains_the_fields(api: ApiServer) -> None:

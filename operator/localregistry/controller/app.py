@@ -28,6 +28,7 @@ from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.poller import Poller
 from localregistry.controller.probe import Pusher
 from localregistry.controller.reconcile import Reconciler
+from localregistry.controller.usages import Usages
 from localregistry.controller.watches import AGENTS, Sinks, watch
 from localregistry.controller.workqueue import WorkQueue
 from localregistry.resources.config import OperatorConfig
@@ -59,6 +60,9 @@ class Settings:
     health_port: int = 8080
     agent_port: int = AGENT_PORT
     registry_port: int = 80
+    # None: as each registry's Service has it.
+    usage_port: int | None = None
+    usage_seconds: float | None = None
     resync_seconds: float = RESYNC_SECONDS
 
 
@@ -109,7 +113,15 @@ class Controller:
         )
         posts = Events(api, instance=settings.identity, namespace=config.namespace)
         push = Pusher(session).push
-        self._reconciler = Reconciler(api, config, self._trust, posts, push=push)
+        self._usages = Usages(
+            session,
+            changed=self.queue.add,
+            port=settings.usage_port,
+            every=settings.usage_seconds,
+        )
+        self._reconciler = Reconciler(
+            api, config, self._trust, posts, push=push, usages=self._usages
+        )
 
     async def run(self) -> None:
         """Runs until cancelled; raises where the process should end and be started anew."""
@@ -137,6 +149,7 @@ class Controller:
             for task in (
                 watch(self._sinks(), namespace=self._namespace, beat=self._alive),
                 self._poller.run(),
+                self._usages.run(),
                 self._tasks.run(),
                 self._resync(),
                 *(self._work() for _ in range(WORKERS)),

@@ -16,6 +16,7 @@ from localregistry.controller.errors import ApiError
 from localregistry.controller.kinds import EVENT
 from localregistry.controller.kube import Api
 from localregistry.spec import names
+from localregistry.spec.reasons import WARNINGS
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ class Events:
         self, body: Mapping[str, Any], changed: Iterable[Mapping[str, Any]]
     ) -> None:
         for condition in changed:
-            kind = "Warning" if condition["status"] == "False" else "Normal"
+            bad = condition["status"] == "False" or condition["reason"] in WARNINGS
+            kind = "Warning" if bad else "Normal"
             note = f"{condition['type']} is {condition['status']}: {condition['message']}"
             await self.post(body, reason=condition["reason"], note=note, kind=kind)
 

@@ -39,6 +39,8 @@ def main(argv: list[str]) -> int:
         health_port=options.health_port,
         agent_port=options.agent_port,
         registry_port=options.registry_port,
+        usage_port=options.usage_port,
+        usage_seconds=options.usage_seconds,
         resync_seconds=options.resync_seconds,
     )
     asyncio.run(app.run(settings))
@@ -94,6 +96,8 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
     # For tests without a pod network, where agents and registries share loopback's ports.
     parser.add_argument("--agent-port", type=int, default=AGENT_PORT, help=argparse.SUPPRESS)
     parser.add_argument("--registry-port", type=int, default=80, help=argparse.SUPPRESS)
+    parser.add_argument("--usage-port", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--usage-seconds", type=_seconds, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.image_pull_policy not in PULL_POLICIES:
         choices = ", ".join(PULL_POLICIES)

@@ -19,6 +19,7 @@ from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.status import complete
 from localregistry.controller.statuswriter import StatusWriter
 from localregistry.controller.steps import Body, Steps, Work
+from localregistry.controller.usages import Usages
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec import names
 from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
@@ -37,10 +38,12 @@ class Reconciler:
         posts: Events,
         *,
         push: Callable[[str, str], Awaitable[bool]],
+        usages: Usages | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
         self._trust = trust
+        self._usages = usages
         self._steps = Steps(api, config, trust, push=push, clock=clock)
         self._status = StatusWriter(api, posts, clock=clock)
         self._finalizer = Finalizer(api, trust, posts)
@@ -76,6 +79,10 @@ class Reconciler:
         self._summaries.pop(registry.uid, None)
         if work.findings.nodes:
             self._summaries[registry.uid] = work.findings.nodes
+        if self._usages:
+            available = work.findings.conditions[ConditionType.REGISTRY_AVAILABLE].is_true
+            address = work.claim.address if available else ""
+            work.findings.usage = self._usages.observe(registry, address=address)
         complete(registry, work.findings)
         later = await self._status.write(body, registry, work.findings)
         if later is not None:
@@ -107,6 +114,8 @@ class Reconciler:
             self._steps.forget(uid)
             self._status.forget(uid)
             self._finalizer.forget(uid)
+            if self._usages:
+                self._usages.forget(uid)
 
     async def _suspend(self, body: Body, registry: LocalRegistry) -> float | None:
         """Everything stays as it is, trust included; only that this was seen is told."""

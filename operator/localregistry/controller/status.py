@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from localregistry.controller import previews
+from localregistry.controller import previews, storageuse
 from localregistry.controller.fleet import MAX_EXAMPLES, NodeFailure, NodesSummary
 from localregistry.controller.previews import Previews
+from localregistry.controller.storageuse import Found, Told, summary
 from localregistry.spec import names
 from localregistry.spec.conditions import (
     Condition,
@@ -31,21 +32,27 @@ MAX_NODE_MESSAGE = 512
 class Findings:
     """What one reconcile found out.
 
-    `nodes` and `previews` None: nothing is known of the nodes, so the old counts stand.
+    `nodes` and `previews` None: nothing is known of the nodes, so the old counts stand; so does
+    what is used with `usage` None.
     """
 
     conditions: dict[ConditionType, Condition] = field(default_factory=dict)
     claim: Mapping[str, Any] | None = None
     nodes: NodesSummary | None = None
     previews: Previews | None = None
+    usage: Found = None
 
     def put(self, condition: Condition) -> None:
         self.conditions[condition.type] = condition
 
 
 def complete(registry: LocalRegistry, findings: Findings) -> None:
-    """Adds what follows from the rest: Ready, and NodesReady as it stood while nobody knows."""
+    """Adds what follows from the rest: Ready, NodesReady as it stood while nobody knows, and a
+    warning of a full volume."""
     found = findings.conditions
+    told = Told.by(registry.status).after(findings.usage)
+    stored = found[ConditionType.STORAGE_READY]
+    findings.put(storageuse.judge(registry, stored, told, findings.usage))
     if ConditionType.NODES_READY not in found:
         findings.put(_nodes_before(registry))
     findings.put(
@@ -72,7 +79,7 @@ def build(registry: LocalRegistry, findings: Findings, *, now: str) -> dict[str,
         ),
         "url": f"{scheme}://{host}",
         "endpoint": f"{names.child_name(registry.name)}.{registry.namespace}.svc:80",
-        "storage": _storage(registry, findings.claim),
+        "storage": _storage(registry, findings),
         "nodes": _nodes(registry, findings),
     }
     return {key: value for key, value in status.items() if value}
@@ -87,8 +94,13 @@ def conditions_only(
 
 
 def only_counts_differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether writing can wait: nothing but the number of nodes, and words about it, moved."""
+    """Whether writing can wait: nothing but the number of nodes, what is used, and words about
+    them moved."""
     return bool(_without_counts(old) == _without_counts(new))
+
+
+# Of status.storage; a summary says what `capacity` and `used` say.
+_COUNTS = ("used", "summary")
 
 
 def _without_counts(status: Mapping[str, Any]) -> Any:
@@ -96,13 +108,16 @@ def _without_counts(status: Mapping[str, Any]) -> Any:
         (c["type"], c["status"], c["reason"], c.get("observedGeneration"))
         for c in status.get("conditions") or ()
     ]
-    rest = {k: v for k, v in status.items() if k not in ("nodes", "conditions")}
-    return rest, conditions
+    stored = {k: v for k, v in (status.get("storage") or {}).items() if k not in _COUNTS}
+    rest = {k: v for k, v in status.items() if k not in ("nodes", "conditions", "storage")}
+    return rest, stored, conditions
 
 
-def _storage(registry: LocalRegistry, claim: Mapping[str, Any] | None) -> dict[str, Any]:
+def _storage(registry: LocalRegistry, findings: Findings) -> dict[str, Any]:
+    told, claim = Told.by(registry.status).after(findings.usage), findings.claim
     if registry.spec.storage.kind is StorageKind.EPHEMERAL:
-        return {"summary": "ephemeral"}
+        found = {"used": told.used, "summary": summary(told, "ephemeral")}
+        return {key: value for key, value in found.items() if value}
     if claim is None:
         # Above all claimUID stays: it is how a lost claim is told from one never made.
         return dict(registry.status.get("storage") or {})
@@ -112,7 +127,8 @@ def _storage(registry: LocalRegistry, claim: Mapping[str, Any] | None) -> dict[s
         "claimName": claim["metadata"]["name"],
         "claimUID": claim["metadata"]["uid"],
         "capacity": capacity,
-        "summary": capacity or requests.get("storage"),
+        "used": told.used,
+        "summary": summary(told, str(capacity or requests.get("storage") or "?")),
     }
     return {key: value for key, value in found.items() if value}
 

@@ -36,6 +36,18 @@ def parse_quantity(value: str | int) -> Decimal:
         return Decimal(match["number"]) * _factor(match)
 
 
+def format_bytes(size: int) -> str:
+    """A quantity of bytes to be read by people: two digits at least, `1.2Gi` or `830Mi`."""
+    value, suffix = Decimal(max(0, size)), ""
+    for power in "KMGTPE":
+        # 1023.7Mi reads as 1Gi.
+        if round(value) < 1024:
+            break
+        value, suffix = value / 1024, f"{power}i"
+    text = f"{value:.1f}" if suffix and round(value, 1) < 10 else f"{value:.0f}"
+    return f"{text.removesuffix('.0')}{suffix}"
+
+
 def _factor(match: re.Match[str]) -> Decimal:
     if match["binary"]:
         return _BINARY[match["binary"]]

@@ -31,6 +31,8 @@ class Reason(StrEnum):
     CLAIM_RESIZING = "ClaimResizing"  # the volume grows
     RESIZE_REFUSED = "ResizeRefused"  # the storage class does not let the volume grow
     DATA_LOST = "DataLost"  # the recorded claim is gone: nothing is created unasked
+    STORAGE_ALMOST_FULL = "StorageAlmostFull"  # 95 %: pushes that do not fit will fail; still True
+    STORAGE_FULL = "StorageFull"  # pushes fail, pulls go on: True all the same
     EPHEMERAL = "Ephemeral"  # an emptyDir: images are lost with the pod
 
     # RegistryAvailable
@@ -60,3 +62,7 @@ class Reason(StrEnum):
     WAITING_FOR_REGISTRY = "WaitingForRegistry"  # nothing to pull from yet
     PROBE_PUSH_FAILED = "ProbePushFailed"  # the registry did not take the probe image
     TRUST_TOO_LARGE = "TrustTooLarge"  # the trust document would not fit into its ConfigMap
+
+
+# Of conditions that are True, since nothing is broken yet: their Events are warnings.
+WARNINGS = frozenset({Reason.STORAGE_ALMOST_FULL, Reason.STORAGE_FULL})

@@ -49,6 +49,26 @@ def test_changes_of_conditions(before: Any, after: Any, news: list[str]) -> None
     assert [c["type"] for c in changes(before, after)] == news
 
 
+@pytest.mark.parametrize(
+    ("status", "reason", "kind"),
+    [
+        ("True", "Ready", "Normal"),
+        ("Unknown", "ClaimPending", "Normal"),
+        ("False", "DataLost", "Warning"),
+        ("True", "StorageAlmostFull", "Warning"),
+        ("True", "StorageFull", "Warning"),
+    ],
+)
+async def test_what_is_broken_or_about_to_break_is_a_warning(
+    status: str, reason: str, kind: str
+) -> None:
+    api = StandInApi(lreg())
+    events = Events(api, instance="op-1", namespace=SYSTEM)
+    await events.conditions(lreg(), [condition("StorageReady", status, reason)])
+    (event,) = api.all_of(EVENT)
+    assert (event["type"], event["reason"]) == (kind, reason)
+
+
 async def posted(api: StandInApi, **given: Any) -> dict[str, Any]:
     arguments = {"reason": "Ready", "note": "Ready is True: all is well", **given}
     body = arguments.pop("body", lreg())

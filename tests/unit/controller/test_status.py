@@ -65,10 +65,10 @@ def test_the_same_findings_give_the_same_status_at_any_time() -> None:
 @pytest.mark.parametrize(
     ("claim_status", "summary"),
     [
-        ({}, {"claimName": "c", "claimUID": "c1", "summary": "1Gi"}),
+        ({}, {"claimName": "c", "claimUID": "c1", "summary": "-/1Gi"}),
         (
             {"capacity": {"storage": "2Gi"}},
-            {"claimName": "c", "claimUID": "c1", "capacity": "2Gi", "summary": "2Gi"},
+            {"claimName": "c", "claimUID": "c1", "capacity": "2Gi", "summary": "-/2Gi"},
         ),
     ],
     ids=["while it waits: what was asked for", "what the volume has"],
@@ -85,7 +85,7 @@ def test_the_storage_is_that_of_the_claim(claim_status: Any, summary: Any) -> No
 def test_the_record_of_a_claim_outlives_the_claim() -> None:
     recorded = {"claimName": "c", "claimUID": "c1"}
     assert built(status={"storage": recorded}, **SIZE)["storage"] == recorded
-    assert built(status={"storage": recorded})["storage"] == {"summary": "ephemeral"}
+    assert built(status={"storage": recorded})["storage"] == {"summary": "-/ephemeral"}
 
 
 def test_failing_nodes_are_ten_at_most_and_their_words_are_cut() -> None:
@@ -194,6 +194,9 @@ def foreign_condition(_: dict[str, Any]) -> dict[str, Any]:
     [
         (lambda s: {"nodes": {"summary": "2/3"}}, True),
         (lambda s: {"nodes": {"summary": "-", "preview": [{"diff": "+ x"}]}}, True),
+        (lambda s: {"storage": {"used": "1Gi", "summary": "1Gi/ephemeral"}}, True),
+        (lambda s: {"storage": {"summary": "-/1Gi", "capacity": "1Gi"}}, False),
+        (lambda s: {"storage": {"summary": "-/ephemeral", "claimUID": "c1"}}, False),
         (lambda s: {"conditions": [c | {"message": "m"} for c in s["conditions"]]}, True),
         (lambda s: {"conditions": [c | {"status": "False"} for c in s["conditions"]]}, False),
         (lambda s: {"conditions": [c | {"reason": "R"} for c in s["conditions"]]}, False),
@@ -205,6 +208,9 @@ def foreign_condition(_: dict[str, Any]) -> dict[str, Any]:
     ids=[
         "counts",
         "previews",
+        "what is used",
+        "what there is to use",
+        "which claim it is",
         "words",
         "a status",
         "a reason",

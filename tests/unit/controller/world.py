@@ -16,6 +16,7 @@ from localregistry.controller.kinds import (
 )
 from localregistry.controller.probe import PushFailed
 from localregistry.controller.reconcile import Reconciler
+from localregistry.controller.usages import Usages
 from localregistry.trust import Report
 from unit.controller.bodies import (
     CHILD,
@@ -36,7 +37,9 @@ SIZE = {"size": "1Gi"}
 class World:
     """The reconciler with an API server in memory and a registry whose push a test decides."""
 
-    def __init__(self, *, api: StandInApi | None = None, **given: Any) -> None:
+    def __init__(
+        self, *, api: StandInApi | None = None, usages: Usages | None = None, **given: Any
+    ) -> None:
         self.api = api or StandInApi()
         self.clock = Clock()
         self.given = Trust(self.api)
@@ -45,7 +48,10 @@ class World:
         self.refused = ""
         posts = Events(self.api, instance="op-1", namespace=SYSTEM)
         self.reconciler = Reconciler(
-            self.api, CONFIG, self.trust, posts, push=self._push, clock=self.clock
+            *(self.api, CONFIG, self.trust, posts),
+            push=self._push,
+            usages=usages,
+            clock=self.clock,
         )
         if api is None:
             self.api.put(lreg(**given))

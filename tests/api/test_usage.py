@@ -1,0 +1,148 @@
+"""USED: the real engine, the real usage process, and the operator that asks it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from api.apiserver import ApiServer
+from api.lab import LREG, Lab, open_lab
+from api.processes import Process, wait_until
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
+    for opened in open_lab(api, namespace):
+        # A measurement is repeated after 10 s at the earliest, however often it is asked for.
+        opened.start_operator(options=("--usage-seconds", "2"))
+        yield opened
+
+
+class Registry:
+    """One that is Ready, with its usage process; `push` and `pull` go to the engine."""
+
+    def __init__(self, lab: Lab, *, disk: str = "", **spec: Any) -> None:
+        self.lab = lab
+        lab.add_node("node-a")
+        lab.apply("dev", **spec)
+        wait_until(lambda: lab.exists("service", "dev-registry"), timeout=15, what="the Service")
+        address = str(lab.get("service", "dev-registry")["spec"]["clusterIP"])
+        self.url = f"http://{address}:{lab.registry_port}/v2/app/blobs"
+        self.data = lab.folder(address) / "data"
+        self.data.mkdir(parents=True)
+        if disk:
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={disk}", "tmpfs", str(self.data)]
+            subprocess.run(mount, check=True)
+        lab.bring_up("dev")
+        self.process: Process = lab.measure(address)
+        lab.wait_for("dev", "Ready", "Ready", timeout=20)
+
+    def push(self, size: int) -> tuple[int, str]:
+        """One blob; the engine's last answer, and the blob's digest."""
+        content = os.urandom(size)
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        code, where = _send("POST", f"{self.url}/uploads/", b"")
+        assert code == 202
+        return _send("PUT", f"{where}&digest={digest}", content)[0], digest
+
+    def pull(self, digest: str) -> int:
+        return _send("GET", f"{self.url}/{digest}")[0]
+
+    @property
+    def storage(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.lab.get(LREG, "dev")["status"].get("storage", {})
+        return found
+
+    def wait_used(self, summary: str, *, timeout: float = 30) -> None:
+        try:
+            wait_until(lambda: self.storage.get("summary") == summary, timeout=timeout, what="USED")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.storage}, not {summary}") from None
+
+
+def _send(method: str, url: str, data: bytes | None = None) -> tuple[int, str]:
+    headers = {"Content-Type": "application/octet-stream"}
+    request = urllib.request.Request(url, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            answer.read()
+            return answer.status, str(answer.headers.get("Location"))
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+
+
+def test_what_is_pushed_is_seen_and_what_nobody_asks_for_is_not_written(lab: Lab) -> None:
+    registry = Registry(lab)
+    assert registry.push(5 * MIB)[0] == 201
+    registry.wait_used("5Mi/20Gi")
+    assert registry.storage["used"] == "5Mi"
+    assert lab.get(LREG, "dev")["status"]["observedGeneration"] == 1
+    # Less than what is shown changes.
+    assert registry.push(1000)[0] == 201
+    since = time.monotonic()
+    time.sleep(13)
+    assert lab.writes(since) == []
+    assert lab.requests(since) == [], "no call of the API for a figure that is the same"
+    columns = lab.api.kubectl("get", "lreg", "dev", "-n", lab.namespace).stdout.splitlines()
+    assert columns[0].split()[4] == "USED"
+    assert columns[1].split()[4] == "5Mi/20Gi"
+
+
+def test_without_the_usage_process_the_figure_stays_and_the_registry_is_ready(lab: Lab) -> None:
+    registry = Registry(lab, storage={"ephemeral": True})
+    assert registry.push(3 * MIB)[0] == 201
+    registry.wait_used("3Mi/ephemeral")
+    registry.process.stop(kill=True)
+    since = time.monotonic()
+    time.sleep(6)
+    assert registry.storage["summary"] == "3Mi/ephemeral"
+    assert lab.condition("dev")["status"] == "True"
+    assert lab.writes(since) == []
+    operator = lab.operator
+    assert operator
+    operator.process.restart()
+    time.sleep(6)
+    assert registry.storage["summary"] == "3Mi/ephemeral", "a start of the operator forgets nothing"
+    registry.process.restart()
+    assert registry.push(3 * MIB)[0] == 201
+    registry.wait_used("6Mi/ephemeral")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_a_full_volume_is_warned_of_fails_pushes_and_serves_pulls(lab: Lab) -> None:
+    registry = Registry(lab, disk="40m")
+    try:
+        code, kept = registry.push(10 * MIB)
+        assert code == 201
+        registry.wait_used("10Mi/20Gi")
+        assert registry.push(int(28.5 * MIB))[0] == 201
+        almost = lab.wait_for("dev", "StorageReady", "StorageAlmostFull", status="True", timeout=30)
+        assert "Raise spec.storage.size, which is 20Gi" in almost["message"]
+        assert registry.push(5 * MIB)[0] == 500, "never 201"
+        full = lab.wait_for("dev", "StorageReady", "StorageFull", status="True", timeout=30)
+        assert "pushes fail with a 500, pulls go on" in full["message"]
+        assert registry.pull(kept) == 200
+        assert lab.condition("dev")["status"] == "True"
+        events = lab.api.get("events.events.k8s.io", "-n", lab.namespace)["items"]
+        warned = [e["reason"] for e in events if e["type"] == "Warning"]
+        assert warned.count("StorageAlmostFull") == warned.count("StorageFull") == 1
+        # Space, as from a garbage collection: the warning goes, and pushes succeed.
+        for data in registry.data.glob("docker/registry/v2/**/data"):
+            if data.stat().st_size > 11 * MIB or "_uploads" in data.parts:
+                data.unlink()
+        lab.wait_for("dev", "StorageReady", "ClaimBound", timeout=30)
+        assert registry.push(5 * MIB)[0] == 201
+    finally:
+        for process in lab.registries:
+            process.stop(kill=True)
+        subprocess.run(["umount", str(registry.data)], check=True)
