@@ -30,3 +30,13 @@ def exposed(text: str) -> Table:
         name = family.name + ("_total" if family.type == "counter" else "")
         found[name] = (family.type, frozenset(labels))
     return found
+
+
+def value(text: str, name: str, **labels: str) -> float:
+    """Of one series; 0 where there is none, as Prometheus has it in a sum."""
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name and sample.labels == labels
+    )

@@ -73,6 +73,10 @@ class Process:
             running.kill()
             running.wait(timeout=10)
 
+    def signal(self, number: int) -> None:
+        assert self._running is not None
+        self._running.send_signal(number)
+
     def pause(self) -> None:
         """The process hangs: connections are taken, nothing is answered."""
         assert self._running is not None
