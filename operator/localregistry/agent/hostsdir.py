@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from localregistry.agent import header, hoststoml, names
@@ -58,7 +58,7 @@ class HostsDirectory:
             contents |= rendered
             texts = dict.fromkeys(content.decode() for content in rendered.values())
             entries[registry.uid] = "\n".join([*rendered, *texts])
-        seen = self._marked(directory) if isinstance(directory, str) else ()
+        seen = self._marked(directory, contents) if isinstance(directory, str) else ()
         return self.own.plan(contents, seen=seen, refused=refused, entries=entries)
 
     def _conflict(self, registry: TrustedRegistry, name: str, directory: str) -> NodeResult | None:
@@ -89,11 +89,12 @@ class HostsDirectory:
             return NodeResult(NodeReason.CONTENDED, words)
         return None
 
-    def _marked(self, directory: str) -> Iterable[str]:
-        for name in self.guest.children(directory):
-            content = self.guest.read(file(directory, name))
+    def _marked(self, directory: str, wanted: Collection[str]) -> Iterable[str]:
+        """Files with our mark that nobody asked for."""
+        for path in (file(directory, name) for name in self.guest.children(directory)):
+            content = self.guest.read(path) if path not in wanted else None
             if content is not None and header.is_ours(content):
-                yield file(directory, name)
+                yield path
 
 
 def _other_spelling(name: str) -> str:
