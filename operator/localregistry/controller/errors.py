@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+
+_NO_RIGHT = re.compile(r'User ".*" cannot \w+')
 
 
 @dataclass
@@ -43,7 +46,8 @@ class ApiError(Exception):
 
     @property
     def forbidden(self) -> bool:
-        return self.status == 403 and not self.namespace_terminating
+        """A right lacks, by the API server's words for that: quotas and webhooks use 403 too."""
+        return self.status == 403 and _NO_RIGHT.search(self.message) is not None
 
     @property
     def namespace_terminating(self) -> bool:
@@ -53,4 +57,6 @@ class ApiError(Exception):
     @property
     def rejected(self) -> bool:
         """The object itself is refused: trying again without a change is useless."""
+        if self.status == 403:
+            return not (self.forbidden or self.namespace_terminating)
         return self.status in (400, 422) or self.malformed

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -75,18 +75,31 @@ class Api:
             raise
 
     async def list_all(
-        self, kind: Kind, namespace: str | None = None, *, labels: str | None = None
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        labels: str | None = None,
+        fields: Mapping[str, str] | None = None,
+        at_most: int | None = None,
     ) -> list[Body]:
-        """All objects, page by page."""
+        """All objects, or the first `at_most` and up to a page more; `fields` must be equal."""
+        selector = ",".join(f"{path}={value}" for path, value in (fields or {}).items())
         items: list[Body] = []
         token: str | None = None
         while True:
             page = await self._call(
-                "get", kind, namespace=namespace, label_selector=labels, limit=PAGE, _continue=token
+                "get",
+                kind,
+                namespace=namespace,
+                label_selector=labels,
+                field_selector=selector or None,
+                limit=PAGE,
+                _continue=token,
             )
             items += page.get("items", [])
             token = page.get("metadata", {}).get("continue")
-            if not token:
+            if not token or (at_most is not None and len(items) >= at_most):
                 return items
 
     async def apply(self, kind: Kind, body: Body, *, subresource: str | None = None) -> Body:

@@ -15,7 +15,6 @@ from localregistry.spec.conditions import Condition, ConditionStatus, ConditionT
 from localregistry.spec.reasons import Reason
 from localregistry.spec.registry import LocalRegistry
 from localregistry.spec.selector import Selector
-from localregistry.spec.storage import StorageKind
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
@@ -23,38 +22,10 @@ TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionSta
 INGRESS_PATIENCE = 60.0
 # A selector may be as long as a page; what is wrong with it is seen at its beginning.
 MAX_SELECTOR = 300
+# EACCES and EROFS, as Go spells them.
+UNWRITABLE = ("permission denied", "read-only file system")
 
 Body = Mapping[str, Any]
-
-
-def storage(registry: LocalRegistry, claim: Body | None) -> Condition:
-    """From the claim, made by us or named by the user; None where there is none."""
-    kind = registry.spec.storage.kind
-    if kind is StorageKind.EPHEMERAL:
-        return _storage(TRUE, Reason.EPHEMERAL, "Images are kept in the pod and are lost with it")
-    if claim is None:
-        return _storage(
-            FALSE,
-            Reason.CLAIM_NOT_FOUND,
-            f"PersistentVolumeClaim {registry.spec.storage.existing_claim} does not exist: create "
-            "it in this namespace, or name another one",
-        )
-    meta = claim["metadata"]
-    phase = (claim.get("status") or {}).get("phase")
-    if meta.get("deletionTimestamp"):
-        message = f"PersistentVolumeClaim {meta['name']} is being deleted while it is in use"
-        return _storage(FALSE, Reason.CLAIM_TERMINATING, message)
-    if phase == "Bound":
-        return _storage(TRUE, Reason.CLAIM_BOUND, f"PersistentVolumeClaim {meta['name']} is bound")
-    if phase == "Lost":
-        message = f"PersistentVolumeClaim {meta['name']} has lost its volume: restore the volume"
-        return _storage(FALSE, Reason.CLAIM_LOST, message)
-    return _storage(
-        UNKNOWN,
-        Reason.CLAIM_PENDING,
-        f"PersistentVolumeClaim {meta['name']} waits for a volume: if this lasts, see "
-        f"kubectl describe pvc {meta['name']} -n {registry.namespace}",
-    )
 
 
 def available(registry: LocalRegistry, deployment: Body) -> Condition:
@@ -69,7 +40,7 @@ def available(registry: LocalRegistry, deployment: Body) -> Condition:
     failure = conditions.get("ReplicaFailure")
     if seen and failure and failure.get("status") == "True":
         message = f"The registry's pod cannot be made: {failure.get('message')}"
-        return _available(FALSE, Reason.DEPLOYMENT_UNAVAILABLE, message)
+        return _available(FALSE, Reason.POD_REFUSED, message)
     where = f"kubectl describe pod -n {registry.namespace} -l app.kubernetes.io/name=registry"
     progressing = conditions.get("Progressing")
     if seen and progressing and progressing.get("status") == "False":
@@ -80,6 +51,15 @@ def available(registry: LocalRegistry, deployment: Body) -> Condition:
         return _available(FALSE, Reason.DEPLOYMENT_UNAVAILABLE, message)
     message = f"The registry's pod is starting: if this lasts, see {where}"
     return _available(UNKNOWN, Reason.DEPLOYMENT_PROGRESSING, message)
+
+
+def unwritable(refused: str) -> Condition | None:
+    """RegistryAvailable where a push was refused with the engine's words for a volume that it
+    cannot write to; its own check of its health only reads."""
+    if not any(words in refused for words in UNWRITABLE):
+        return None
+    message = f"User 65532 cannot write to the volume: {refused}"
+    return _available(FALSE, Reason.VOLUME_NOT_WRITABLE, message)
 
 
 def exposed(registry: LocalRegistry, ingress: Body | None, *, age: float) -> Condition:
@@ -154,10 +134,6 @@ def _reason_before(registry: LocalRegistry) -> str | None:
         if condition.get("type") == ConditionType.REGISTRY_AVAILABLE.value:
             return str(condition.get("reason"))
     return None
-
-
-def _storage(status: ConditionStatus, reason: Reason, message: str) -> Condition:
-    return Condition(ConditionType.STORAGE_READY, status, reason, message)
 
 
 def _available(status: ConditionStatus, reason: Reason, message: str) -> Condition:

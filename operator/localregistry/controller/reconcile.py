@@ -18,8 +18,9 @@ from localregistry.controller.metrics import NodeState
 from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.status import complete
 from localregistry.controller.statuswriter import StatusWriter
-from localregistry.controller.steps import Body, Steps, Work
+from localregistry.controller.steps import Steps
 from localregistry.controller.usages import Usages
+from localregistry.controller.work import Body, Work
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec import names
 from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType

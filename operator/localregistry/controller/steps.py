@@ -9,63 +9,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from localregistry.controller import readiness
+from localregistry.controller.causes import Causes
 from localregistry.controller.children import BeingDeleted, Children, NameConflict
 from localregistry.controller.errors import ApiError
 from localregistry.controller.grants import Claim
-from localregistry.controller.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, INGRESS, SERVICE
+from localregistry.controller.kinds import DEPLOYMENT, INGRESS, SERVICE
 from localregistry.controller.kube import Api
 from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.probe import PushFailed
-from localregistry.controller.status import Findings
+from localregistry.controller.storagestep import NO_VOLUME, StorageStep
 from localregistry.controller.timestamps import epoch
-from localregistry.resources import claim as claim_resource
-from localregistry.resources import configmap, deployment, ingress, service
+from localregistry.controller.work import LOOK_AGAIN, SOON_AGAIN, Body, Work
+from localregistry.resources import deployment, ingress, service
 from localregistry.resources.config import OperatorConfig
-from localregistry.spec import names
 from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
 from localregistry.spec.nodes import Management
 from localregistry.spec.reasons import Reason
 from localregistry.spec.registry import LocalRegistry
-from localregistry.spec.storage import StorageKind
 
-Body = dict[str, Any]
-
-# What nothing tells us of is looked at again after this: an Ingress without an address, a name
-# that somebody else has.
-LOOK_AGAIN = 15.0
-# A child that is going.
-SOON_AGAIN = 2.0
 # A pod that is ready is reachable by its Service a little later: kube-proxy has to write rules on
 # the operator's node first. Until this has passed a refused push is no fault.
 PUSH_PATIENCE = 10.0
 PUSH_AGAIN = 0.3
-
-
-@dataclass
-class Work:
-    """One run: the parent as read, its claim, what was found, and when to look again (seconds)."""
-
-    body: Body
-    registry: LocalRegistry
-    claim: Claim
-    findings: Findings = field(default_factory=Findings)
-    again: float | None = None
-
-    def within(self, seconds: float) -> None:
-        self.again = seconds if self.again is None else min(self.again, seconds)
-
-    def found(
-        self,
-        which: ConditionType,
-        reason: Reason,
-        message: str,
-        status: ConditionStatus = ConditionStatus.FALSE,
-    ) -> None:
-        self.findings.conditions[which] = Condition(which, status, reason, message)
 
 
 class Steps:
@@ -86,13 +54,15 @@ class Steps:
         self._push = push
         self._clock = clock
         self._children = Children(api)
+        self._causes = Causes(api, clock=clock)
+        self._storage = StorageStep(api, config, self._children, self._causes)
         self._pushed: set[str] = set()
         self._refused_since: dict[str, float] = {}
 
     async def run(self, work: Work) -> None:
         """All steps, each needing what the one before has found."""
         for which, step in (
-            (ConditionType.STORAGE_READY, self._storage),
+            (ConditionType.STORAGE_READY, self._storage.run),
             (ConditionType.REGISTRY_AVAILABLE, self._registry),
             (ConditionType.EXPOSED, self._exposure),
             (ConditionType.NODES_READY, self._nodes),
@@ -118,50 +88,10 @@ class Steps:
         self._pushed.discard(uid)
         self._refused_since.pop(uid, None)
 
-    async def _storage(self, work: Work) -> None:
-        registry = work.registry
-        kept = None
-        if registry.spec.storage.kind is StorageKind.SIZE:
-            kept = self._claim_to_keep(registry)
-            if kept and await self._lost(work, kept):
-                return
-        config_map = configmap.build(registry, self._config)
-        await self._children.reconcile(registry, CONFIG_MAP, config_map)
-        if registry.spec.storage.kind is StorageKind.EXISTING:
-            wanted = registry.spec.storage.existing_claim or ""
-            claim = await self._api.get(CLAIM, registry.namespace, wanted)
-        else:
-            body = claim_resource.build(registry, self._config)
-            claim = await self._children.reconcile(registry, CLAIM, body, uid=kept)
-        work.findings.claim = claim
-        work.findings.put(readiness.storage(registry, claim))
-
-    @staticmethod
-    def _claim_to_keep(registry: LocalRegistry) -> str | None:
-        """The UID of the claim that holds the images, unless the user has given it up."""
-        recorded = (registry.status.get("storage") or {}).get("claimUID")
-        accepted = registry.annotations.get(names.ACCEPT_DATA_LOSS_ANNOTATION)
-        return None if recorded == accepted else recorded
-
-    async def _lost(self, work: Work, recorded: str) -> bool:
-        """Whether the claim that held the images is gone: then nothing is made unasked."""
-        registry = work.registry
-        name = names.child_name(registry.name)
-        live = await self._api.get(CLAIM, registry.namespace, name)
-        if live is not None and live["metadata"]["uid"] == recorded:
-            return False
-        message = (
-            f"PersistentVolumeClaim {name} with the images (UID {recorded}) is gone. Restore it, "
-            f"or start empty: kubectl annotate localregistry {registry.name} "
-            f"-n {registry.namespace} {names.ACCEPT_DATA_LOSS_ANNOTATION}={recorded}"
-        )
-        work.found(ConditionType.STORAGE_READY, Reason.DATA_LOST, message)
-        return True
-
     async def _registry(self, work: Work) -> None:
         registry = work.registry
         stored = work.findings.conditions[ConditionType.STORAGE_READY]
-        if stored.reason in (Reason.DATA_LOST, Reason.NAME_CONFLICT):
+        if stored.reason in NO_VOLUME:
             which, message = ConditionType.REGISTRY_AVAILABLE, stored.message
             work.found(which, Reason.WAITING_FOR_STORAGE, message)
             return
@@ -170,13 +100,21 @@ class Steps:
         body = service.build(registry, self._config)
         served = await self._children.reconcile(registry, SERVICE, body)
         if live and served:
-            work.findings.put(readiness.available(registry, live))
+            work.findings.put(await self._available(work, live))
             address = str((served.get("spec") or {}).get("clusterIP") or "")
             work.claim = replace(
                 work.claim,
                 address="" if address == "None" else address,
                 served=service.serves(served, registry),
             )
+
+    async def _available(self, work: Work, live: Body) -> Condition:
+        judged = readiness.available(work.registry, live)
+        if judged.is_true or judged.reason is Reason.POD_REFUSED:
+            return judged
+        # No watch tells what keeps the pod from running, and the Deployment does not know it.
+        work.within(self._causes.again(work.registry, judged.type))
+        return await self._causes.of_registry(work.registry, live, judged)
 
     async def _exposure(self, work: Work) -> None:
         registry = work.registry
@@ -204,10 +142,9 @@ class Steps:
             work.claim = replace(work.claim, served=False)
         preview = registry.spec.nodes.management is Management.PREVIEW
         holder = self._trust.holder_other_than(work.claim)
-        stored = work.findings.conditions[ConditionType.STORAGE_READY]
         available = work.findings.conditions[ConditionType.REGISTRY_AVAILABLE]
         refused = None
-        if not (holder or preview) and stored.is_true and available.is_true:
+        if not (holder or preview) and available.is_true:
             refused = await self._make_reachable(work)
         else:
             # A refusal of before is no part of the patience with the next start.
@@ -247,6 +184,10 @@ class Steps:
             try:
                 await self._push(f"http://{host}:{claim.port}", claim.uid)
             except PushFailed as error:
+                if unwritable := readiness.unwritable(str(error)):
+                    work.findings.put(unwritable)
+                    work.within(LOOK_AGAIN)
+                    return unwritable.message
                 now = self._clock()
                 if 0 <= now - self._refused_since.setdefault(claim.uid, now) < PUSH_PATIENCE:
                     work.within(PUSH_AGAIN)

@@ -50,15 +50,15 @@ def ready_condition(storage: Condition, registry: Condition, nodes: Condition) -
     """Ready as the conjunction of the three.
 
     False where any of them is False, else Unknown where any is Unknown. Reason and message are
-    those of the first that is not True, since what comes later often only follows from it.
+    those of the first that is so, since what comes later often only follows from it.
     """
     parts = (storage, registry, nodes)
-    first = next((part for part in parts if not part.is_true), None)
+    is_false = any(part.status is ConditionStatus.FALSE for part in parts)
+    status = ConditionStatus.FALSE if is_false else ConditionStatus.UNKNOWN
+    first = next((part for part in parts if part.status is status), None)
     if first is None:
         message = "Storage, registry and nodes are ready"
         return Condition(ConditionType.READY, ConditionStatus.TRUE, Reason.READY, message)
-    is_false = any(part.status is ConditionStatus.FALSE for part in parts)
-    status = ConditionStatus.FALSE if is_false else ConditionStatus.UNKNOWN
     return Condition(ConditionType.READY, status, first.reason, first.message)
 
 

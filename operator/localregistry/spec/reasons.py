@@ -25,11 +25,13 @@ class Reason(StrEnum):
     # StorageReady
     CLAIM_BOUND = "ClaimBound"  # the claim is bound to a volume
     CLAIM_PENDING = "ClaimPending"  # the claim waits for a volume
+    PROVISIONING_FAILED = "ProvisioningFailed"  # nobody gives the claim a volume, and says why
     CLAIM_NOT_FOUND = "ClaimNotFound"  # spec.storage.existingClaim names a claim that is not there
     CLAIM_TERMINATING = "ClaimTerminating"  # the claim is being deleted while it is in use
+    CLAIM_UNSUITABLE = "ClaimUnsuitable"  # of another class or access mode than the spec asks for
     CLAIM_LOST = "ClaimLost"  # the claim is there, its volume is gone
     CLAIM_RESIZING = "ClaimResizing"  # the volume grows
-    RESIZE_REFUSED = "ResizeRefused"  # the storage class does not let the volume grow
+    RESIZE_REFUSED = "ResizeRefused"  # the volume cannot grow
     DATA_LOST = "DataLost"  # the recorded claim is gone: nothing is created unasked
     STORAGE_ALMOST_FULL = "StorageAlmostFull"  # 95 %: pushes that do not fit will fail; still True
     STORAGE_FULL = "StorageFull"  # pushes fail, pulls go on: True all the same
@@ -41,6 +43,8 @@ class Reason(StrEnum):
     DEPLOYMENT_UNAVAILABLE = "DeploymentUnavailable"  # the pod does not answer
     IMAGE_PULL_FAILED = "ImagePullFailed"  # the registry's own image cannot be pulled
     POD_UNSCHEDULABLE = "PodUnschedulable"  # no node takes the pod
+    POD_REFUSED = "PodRefused"  # a quota or a policy lets no pod be made
+    VOLUME_NOT_MOUNTED = "VolumeNotMounted"  # the node cannot attach or mount the volume
     POD_CRASHING = "PodCrashing"  # the registry ends again and again
     VOLUME_NOT_WRITABLE = "VolumeNotWritable"  # user 65532 cannot write to the volume
     WAITING_FOR_STORAGE = "WaitingForStorage"  # the claim comes first

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,11 +100,22 @@ class StandInApi(Api):
             return self.look(kind, namespace or "", name)
 
     async def list_all(
-        self, kind: Kind, namespace: str | None = None, *, labels: str | None = None
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        labels: str | None = None,
+        fields: Mapping[str, str] | None = None,
+        at_most: int | None = None,
     ) -> list[Body]:
         async with self._under("list", kind, ""):
             bodies = self.all_of(kind)
-            return [b for b in bodies if namespace in (None, b["metadata"].get("namespace"))]
+            found = [b for b in bodies if namespace in (None, b["metadata"].get("namespace"))]
+            return [
+                body
+                for body in found
+                if all(_at(body, path) == value for path, value in (fields or {}).items())
+            ]
 
     async def apply(self, kind: Kind, body: Body, *, subresource: str | None = None) -> Body:
         name = body["metadata"]["name"]
@@ -232,6 +243,12 @@ class _Under:
         self._api._happen(self._verb, self._kind)
         if error is None and (fault := self._api._fault(self._verb, self._kind, after=True)):
             raise fault
+
+
+def _at(body: Any, path: str) -> Any:
+    for key in path.split("."):
+        body = (body or {}).get(key)
+    return body
 
 
 def _merged(live: Body, body: Body) -> Body:

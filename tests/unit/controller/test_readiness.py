@@ -31,37 +31,6 @@ def shown(condition: Any) -> tuple[str, str]:
     return condition.status.value, condition.reason.value
 
 
-@pytest.mark.parametrize(
-    ("claim", "expected"),
-    [
-        pytest.param({"status": {"phase": "Bound"}}, ("True", "ClaimBound"), id="bound"),
-        pytest.param({"status": {"phase": "Pending"}}, ("Unknown", "ClaimPending"), id="pending"),
-        pytest.param({}, ("Unknown", "ClaimPending"), id="just made"),
-        pytest.param({"status": {"phase": "Lost"}}, ("False", "ClaimLost"), id="lost its volume"),
-    ],
-)
-def test_storage_is_judged_by_a_claim_that_is(
-    claim: dict[str, Any], expected: tuple[str, str]
-) -> None:
-    assert shown(readiness.storage(registry(), {"metadata": META, **claim})) == expected
-
-
-def test_a_claim_that_is_going_is_not_ready_though_it_is_bound() -> None:
-    going = {"metadata": {**META, "deletionTimestamp": "t"}, "status": {"phase": "Bound"}}
-    assert shown(readiness.storage(registry(), going)) == ("False", "ClaimTerminating")
-
-
-def test_an_absent_existing_claim_is_named_with_the_next_step() -> None:
-    condition = readiness.storage(registry(storage={"existingClaim": "mine"}), None)
-    assert shown(condition) == ("False", "ClaimNotFound")
-    assert "PersistentVolumeClaim mine does not exist: create it" in condition.message
-
-
-def test_ephemeral_storage_is_ready_without_a_claim() -> None:
-    condition = readiness.storage(registry(storage={"ephemeral": True}), None)
-    assert shown(condition) == ("True", "Ephemeral")
-
-
 def deployment(**status: Any) -> dict[str, Any]:
     return {"metadata": META, "status": status}
 
@@ -113,7 +82,25 @@ def test_the_registry_is_judged_by_a_deployment_that(
 def test_a_pod_that_cannot_be_made_is_explained_in_the_words_of_the_api() -> None:
     failure = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: pods=0"}
     live = deployment(observedGeneration=2, conditions=[failure])
-    assert "exceeded quota: pods=0" in readiness.available(registry(), live).message
+    condition = readiness.available(registry(), live)
+    assert shown(condition) == ("False", "PodRefused")
+    assert "exceeded quota: pods=0" in condition.message
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["filesystem: mkdir /var/lib/registry/docker: permission denied", "read-only file system"],
+)
+def test_a_push_that_the_volume_refuses_is_told_of_the_volume(words: str) -> None:
+    condition = readiness.unwritable(f"answered 500 {words}")
+    assert condition is not None
+    assert shown(condition) == ("False", "VolumeNotWritable")
+    assert words in condition.message
+
+
+@pytest.mark.parametrize("words", ["no space left on device", "connection refused", ""])
+def test_another_refusal_of_a_push_says_nothing_of_rights(words: str) -> None:
+    assert readiness.unwritable(words) is None
 
 
 def ingress(address: dict[str, str] | None = None, class_name: str | None = "nginx") -> Any:

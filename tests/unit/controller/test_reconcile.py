@@ -17,7 +17,7 @@ from localregistry.controller.kinds import (
 )
 from localregistry.controller.metrics import NodeState
 from localregistry.controller.reconcile import Reconciler
-from localregistry.controller.steps import LOOK_AGAIN
+from localregistry.controller.work import LOOK_AGAIN
 from localregistry.resources import trust_config
 from localregistry.spec import names
 from localregistry.trust import Report
@@ -110,11 +110,12 @@ async def test_a_change_of_a_condition_is_one_event() -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (ApiError(403, "it is forbidden"), "Forbidden"),
+        (ApiError(403, 'User "op" cannot patch it'), "Forbidden"),
+        (ApiError(403, "exceeded quota: team"), "ApplyFailed"),
         (ApiError(422, "it is invalid"), "ApplyFailed"),
         (ApiError(403, "going", causes=("NamespaceTerminating",)), "Terminating"),
     ],
-    ids=["forbidden", "invalid", "terminating"],
+    ids=["forbidden", "over quota", "invalid", "terminating"],
 )
 async def test_a_step_that_fails_says_so_and_lets_the_others_go_on(
     kind: Kind, which: str, error: ApiError, reason: str

@@ -10,13 +10,12 @@ import pytest
 from localregistry.controller.errors import ApiError
 from localregistry.controller.grants import Claim, decide
 from localregistry.controller.kinds import (
-    CLAIM,
     DEPLOYMENT,
     INGRESS,
     SERVICE,
 )
-from localregistry.controller.steps import PUSH_AGAIN, PUSH_PATIENCE, SOON_AGAIN
-from localregistry.spec import names
+from localregistry.controller.steps import PUSH_AGAIN, PUSH_PATIENCE
+from localregistry.controller.work import SOON_AGAIN
 from localregistry.trust import NodeReason, NodeResult, Report
 from unit.controller.bodies import (
     CHILD,
@@ -24,73 +23,7 @@ from unit.controller.bodies import (
     NAMESPACE,
     claim,
 )
-from unit.controller.standin_api import DELETED
-from unit.controller.world import SIZE, World
-
-# The claim with the images
-
-
-async def test_a_lost_claim_is_not_made_again_unasked() -> None:
-    world = World(storage=SIZE)
-    await world.run()
-    lost = world.bound()["metadata"]["uid"]
-    await world.run()
-    assert world.status()["storage"]["claimUID"] == lost
-    world.api.remove(CLAIM, NAMESPACE, CHILD)
-    for _ in range(2):
-        await world.run()
-        assert world.condition("StorageReady") == ("False", "DataLost")
-        assert world.condition("RegistryAvailable") == ("False", "WaitingForStorage")
-        assert world.status()["storage"]["claimUID"] == lost
-        assert world.api.look(CLAIM, NAMESPACE, CHILD) is None
-    assert f"{names.ACCEPT_DATA_LOSS_ANNOTATION}={lost}" in world.message("StorageReady")
-
-
-async def test_a_lost_claim_is_made_again_when_the_user_says_so_and_only_that_one() -> None:
-    world = World(storage=SIZE)
-    await world.run()
-    lost = world.bound()["metadata"]["uid"]
-    world.api.remove(CLAIM, NAMESPACE, CHILD)
-    body = world.body()
-    body["metadata"]["annotations"] = {names.ACCEPT_DATA_LOSS_ANNOTATION: lost}
-    world.api.put(body)
-    await world.run_until_fresh()
-    new = world.live(CLAIM)["metadata"]["uid"]
-    assert world.status()["storage"]["claimUID"] == new != lost
-    world.api.remove(CLAIM, NAMESPACE, CHILD)
-    await world.run()
-    assert world.condition("StorageReady") == ("False", "DataLost")
-
-
-async def test_another_claim_of_the_name_is_not_the_one_with_the_images() -> None:
-    world = World(storage=SIZE)
-    await world.run()
-    body = world.bound()
-    world.api.remove(CLAIM, NAMESPACE, CHILD)
-    del body["metadata"]["uid"]
-    world.api.put(body)
-    await world.run()
-    assert world.condition("StorageReady") == ("False", "DataLost")
-
-
-async def test_a_claim_that_is_going_while_it_is_in_use_is_told_as_such() -> None:
-    world = World(storage=SIZE)
-    await world.run()
-    body = world.bound()
-    await world.run()
-    meta = {"deletionTimestamp": DELETED, "finalizers": ["kubernetes.io/pvc-protection"]}
-    world.api.put(body | {"metadata": body["metadata"] | meta})
-    await world.run()
-    assert world.condition("StorageReady") == ("False", "ClaimTerminating")
-    assert world.live(DEPLOYMENT)
-
-
-async def test_a_claim_of_the_user_that_is_not_there_is_told() -> None:
-    world = World(storage={"existingClaim": "mine"})
-    await world.run()
-    assert world.condition("StorageReady") == ("False", "ClaimNotFound")
-    assert world.api.look(CLAIM, NAMESPACE, CHILD) is None
-
+from unit.controller.world import World
 
 # The name
 

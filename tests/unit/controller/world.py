@@ -79,6 +79,7 @@ class World:
 
     def change(self, **spec: Any) -> None:
         body = self.body()
+        body["metadata"]["generation"] += 1
         self.api.put(body | {"spec": body["spec"] | spec})
 
     def body(self) -> dict[str, Any]:

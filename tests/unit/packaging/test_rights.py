@@ -22,7 +22,7 @@ CLUSTER_WIDE: dict[tuple[str, str], set[str]] = {
     ("apps", "deployments"): CHILD,
     ("networking.k8s.io", "ingresses"): CHILD | {"delete"},
     ("", "nodes"): {"list", "watch"},
-    ("events.k8s.io", "events"): {"create"},
+    ("events.k8s.io", "events"): {"create", "list"},
 }
 OWN_NAMESPACE: dict[tuple[str, str], set[str]] = {
     ("apps", "daemonsets"): CHILD,

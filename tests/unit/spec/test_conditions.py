@@ -45,7 +45,7 @@ def _nodes(status: ConditionStatus) -> Condition:
         (T, T, U, U, "nodes"),
         (F, F, F, F, "storage"),
         (T, F, U, F, "registry"),
-        (U, F, T, F, "storage"),
+        (U, F, T, F, "registry"),
         (U, U, U, U, "storage"),
     ],
 )
