@@ -29,7 +29,7 @@ from localregistry.controller.poller import Poller
 from localregistry.controller.probe import Pusher
 from localregistry.controller.reconcile import Reconciler
 from localregistry.controller.usages import Usages
-from localregistry.controller.watches import AGENTS, Sinks, watch
+from localregistry.controller.watches import AGENTS, Sinks, WatchesEnded, watch
 from localregistry.controller.workqueue import WorkQueue
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec.registry import InvalidSpec, LocalRegistry
@@ -303,7 +303,11 @@ async def run(settings: Settings) -> None:
             await _crd_served(api)
             # A standby is ready too: it has nothing to do but to wait for its turn.
             state.ready = True
-            await leader.lead(lease, work)
+            try:
+                await leader.lead(lease, work)
+            except* WatchesEnded as group:
+                # Whoever starts the process anew lets it wait for the CRD.
+                logger.error("Stopping: %s", group.exceptions[0])
 
         await _until(stopping, main())
 

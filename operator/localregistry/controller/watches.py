@@ -29,10 +29,14 @@ from localregistry.controller.kinds import (
 from localregistry.resources.node_agent import COMPONENT as AGENT_COMPONENT
 from localregistry.spec import names
 
+logger = logging.getLogger(__name__)
+
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 # kopf gives its own tasks up to 5 s to end.
 STOP_SECONDS = 8.0
+# What kopf does not try again: no right, and no such kind, which is a CRD that was deleted.
+REFUSALS = (401, 403, 404)
 # How often the watches' event loop says that it is not blocked.
 BEAT_SECONDS = 5.0
 
@@ -40,6 +44,10 @@ MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
 AGENTS = f"{MANAGED},{names.COMPONENT_LABEL}={AGENT_COMPONENT}"
 
 Body = dict[str, Any]
+
+
+class WatchesEnded(RuntimeError):
+    """The API server refuses a watch, as where the CRD was deleted: nothing of ours is wrong."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class Sinks:
 
 
 async def watch(sinks: Sinks, *, namespace: str, beat: Callable[[], None] = lambda: None) -> None:
-    """Watches until cancelled, or raises: a CRD that is gone ends the operator.
+    """Watches until cancelled, or raises: a CRD that is gone ends the operator (WatchesEnded).
 
     `beat` is called from the watches' thread, every BEAT_SECONDS while its event loop runs.
 
@@ -64,19 +72,21 @@ async def watch(sinks: Sinks, *, namespace: str, beat: Callable[[], None] = lamb
     # kopf tells of every event, and that it leaves the signals to us.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+    for name in ("kopf._core.reactor.running", "kopf._core.reactor.orchestration"):
+        logging.getLogger(name).addFilter(_IN_SHORT)
     loop = asyncio.get_running_loop()
     finished: asyncio.Future[None] = loop.create_future()
     stop = threading.Event()
 
     def finish(error: BaseException | None) -> None:
         if not finished.done():
-            finished.set_exception(error or RuntimeError("the watches ended"))
+            finished.set_exception(_in_short(error))
 
     def run() -> None:
         error: BaseException | None = None
         try:
             watching = _watch(_handing_over(sinks, loop), namespace, stop)
-            asyncio.run(_beating(watching, beat))
+            asyncio.run(_beating(watching, beat, stop))
         except BaseException as raised:
             error = raised
         if not loop.is_closed():
@@ -91,7 +101,52 @@ async def watch(sinks: Sinks, *, namespace: str, beat: Callable[[], None] = lamb
         await asyncio.to_thread(thread.join, STOP_SECONDS)
 
 
-async def _beating(watching: Coroutine[Any, Any, None], beat: Callable[[], None]) -> None:
+def _in_short(error: BaseException | None) -> BaseException:
+    """One sentence instead of kopf's stack where the API server has refused: by a 404, say."""
+    if error is None:
+        return RuntimeError("the watches ended")
+    refusal = _refusal(error)
+    return WatchesEnded(f"the API server refuses a watch: {refusal}") if refusal else error
+
+
+def _refusal(error: BaseException) -> BaseException | None:
+    """What the API server has refused, where nothing else is wrong."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if getattr(error, "status", None) in REFUSALS else None
+
+
+class _InShort(logging.Filter):
+    """kopf logs a refusal that ends its watches twice, each time with the stack."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error and _refusal(error):
+            record.exc_info = None
+        return True
+
+
+# One object, so that it is added once to each logger.
+_IN_SHORT = _InShort()
+
+
+def _silent_at_the_end(stop: threading.Event) -> Callable[[asyncio.AbstractEventLoop, Any], None]:
+    """kopf's streams and sessions are cut off in the middle, and asyncio shows a stack for each."""
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if stop.is_set():
+            logger.debug("While the watches end: %s", context.get("message"))
+        else:
+            loop.default_exception_handler(context)
+
+    return handle
+
+
+async def _beating(
+    watching: Coroutine[Any, Any, None], beat: Callable[[], None], stop: threading.Event
+) -> None:
+    asyncio.get_running_loop().set_exception_handler(_silent_at_the_end(stop))
+
     async def forever() -> None:
         while True:
             beat()

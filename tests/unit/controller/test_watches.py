@@ -5,6 +5,7 @@ against a real API server.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from localregistry.controller import watches
-from localregistry.controller.watches import Sinks, watch
+from localregistry.controller.watches import Sinks, WatchesEnded, watch
 from unit.controller.bodies import SYSTEM, until
 
 Watching = Callable[[Sinks, str, threading.Event], Any]
@@ -159,6 +160,70 @@ async def test_the_end_of_the_watches_is_the_operator_s(
     with pytest.raises(RuntimeError, match=told):
         await asyncio.wait_for(watch(collecting([]), namespace=SYSTEM), 2)
     assert not alive()
+
+
+class Refused(Exception):
+    """As kopf's own, which say the HTTP status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__("404 page not found")
+        self.status = status
+
+
+@pytest.mark.parametrize(
+    ("error", "short"),
+    [
+        (ExceptionGroup("g", [Refused(404)]), True),
+        (ExceptionGroup("g", [ExceptionGroup("h", [Refused(403)])]), True),
+        (ExceptionGroup("g", [Refused(500)]), False),
+        (ExceptionGroup("g", [Refused(404), ValueError("ours")]), False),
+        (ValueError("ours"), False),
+    ],
+    ids=["a CRD that is gone", "a lacking right", "a fault", "a defect beside it", "a defect"],
+)
+async def test_a_refused_watch_ends_in_one_sentence_and_a_defect_with_its_stack(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, short: bool
+) -> None:
+    async def watching(sinks: Sinks, namespace: str, stop: threading.Event) -> None:
+        raise error
+
+    instead(monkeypatch, watching)
+    with pytest.raises(Exception, match=r".") as raised:
+        await asyncio.wait_for(watch(collecting([]), namespace=SYSTEM), 2)
+    assert isinstance(raised.value, WatchesEnded) == short
+    if short:
+        assert str(raised.value) == "the API server refuses a watch: 404 page not found"
+    else:
+        assert raised.value is error
+
+
+@pytest.mark.parametrize(("error", "stack"), [(Refused(404), False), (ValueError("x"), True)])
+def test_kopf_s_own_stack_of_a_refusal_is_left_out(
+    error: Exception, stack: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger("kopf.of.a.test")
+    logger.addFilter(watches._IN_SHORT)
+    logger.error("Watcher has failed: %s", error, exc_info=error)
+    [record] = caplog.records
+    assert bool(record.exc_info) == stack
+    assert str(error) in record.getMessage()
+
+
+@pytest.mark.parametrize("stopping", [False, True])
+def test_asyncio_shows_no_stack_of_what_was_cut_off_at_the_end(
+    stopping: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop = threading.Event()
+    if stopping:
+        stop.set()
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(watches._silent_at_the_end(stop))
+    with caplog.at_level("DEBUG"):
+        loop.call_exception_handler({"message": "cut off", "exception": RuntimeError("x")})
+    loop.close()
+    [record] = [record for record in caplog.records if "cut off" in record.getMessage()]
+    assert record.levelname == ("DEBUG" if stopping else "ERROR")
+    assert bool(record.exc_info) != stopping
 
 
 @pytest.mark.parametrize(
