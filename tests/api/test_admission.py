@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from api.apiserver import ApiServer
-from unit.spec.host_table import BAD_HOSTS, GOOD_HOSTS
+from localregistry.spec.registry import InvalidSpec, LocalRegistry
+from unit.spec import bodies
+from unit.spec.host_table import BAD_ALIASES, BAD_HOSTS, GOOD_ALIASES, GOOD_HOSTS
+from unit.spec.inputs import INPUTS, Input
 from unit.spec.spec_table import BAD_SPECS, GOOD_SPECS
 
 _COLLECTION = "/apis/localregistry.dev/v1alpha1/namespaces/default/localregistries"
@@ -50,6 +53,54 @@ def test_a_bad_host_is_refused_with_its_sentence(api: ApiServer, host: str, sent
     assert status == 422, answer
     [cause] = [one for one in answer["details"]["causes"] if one["field"] == "spec.host"]
     assert sentence in cause["message"]
+
+
+@pytest.mark.parametrize("alias", GOOD_ALIASES)
+def test_a_good_alias_is_stored(api: ApiServer, alias: str) -> None:
+    status, answer = _create(api, {"host": "some.example.internal", "aliases": [alias]})
+    assert (status, answer.get("spec", answer).get("aliases")) == (201, [alias])
+
+
+@pytest.mark.parametrize(("alias", "sentence"), BAD_ALIASES.items(), ids=map(repr, BAD_ALIASES))
+def test_a_bad_alias_is_refused_with_its_sentence(
+    api: ApiServer, alias: str, sentence: str
+) -> None:
+    status, answer = _create(api, {"host": "some.example.internal", "aliases": [alias]})
+    assert status == 422, answer
+    causes = answer["details"]["causes"]
+    told = [one["message"] for one in causes if one["field"] == "spec.aliases[0]"]
+    assert any(sentence in one for one in told), told
+    assert "evaluating rule" not in answer["message"]
+
+
+@pytest.mark.parametrize("given", INPUTS.values(), ids=INPUTS)
+def test_admission_and_the_operator_agree(api: ApiServer, given: Input) -> None:
+    status, answer = _create(api, given.spec)
+    assert status in (201, 400, 422), answer
+    assert (status == 201) is given.good, answer
+    body = answer if status == 201 else bodies.body() | {"spec": given.spec}
+    body["metadata"] |= {"namespace": "default", "uid": bodies.UID}
+    assert _is_read(body) is (given.good or given.schema_only)
+
+
+def _is_read(body: Any) -> bool:
+    try:
+        LocalRegistry.from_body(body)
+    except InvalidSpec:
+        return False
+    return True
+
+
+def test_metadata_of_hundreds_of_kilobytes_is_stored_and_read_or_refused(api: ApiServer) -> None:
+    body = _body({"host": "a.b"})
+    for size, expected in ((200_000, 201), (300_000, 422)):
+        body["metadata"]["annotations"] = {f"n{i}": "x" * 1000 for i in range(size // 1000)}
+        status, answer = api.request("POST", _COLLECTION + _DRY_RUN, body)
+        assert status == expected
+        if expected == 201:
+            assert _is_read(answer)
+        else:
+            assert "metadata.annotations: Too long" in answer["message"]
 
 
 def test_a_host_that_is_much_too_long_is_refused(api: ApiServer) -> None:
@@ -98,7 +149,7 @@ def test_a_spec_of_the_wrong_shape_is_refused(api: ApiServer, spec: Any, sentenc
     ("spec", "path"),
     [
         ({"hosts": ["x"]}, "spec.hosts"),
-        ({"aliases": ["x.y"]}, "spec.aliases"),
+        ({"names": ["x.y"]}, "spec.names"),
         ({"nodes": {"selector": {"disk": "ssd"}}}, "spec.nodes.selector.disk"),
         ({"service": {"port": 80}}, "spec.service.port"),
         ({"affinity": {"nodesAffinity": {}}}, "spec.affinity.nodesAffinity"),
@@ -116,6 +167,7 @@ def test_the_defaults_are_stored(api: ApiServer) -> None:
     _, answer = _create(api, {"host": "registry.example.internal"})
     assert answer["spec"] == {
         "host": "registry.example.internal",
+        "aliases": [],
         "storage": {
             "size": "20Gi",
             "accessModes": ["ReadWriteOnce"],
@@ -143,6 +195,13 @@ _ONLY_GROWS = "spec.storage.size: Forbidden: may only grow: "
 # before, merge patch of the spec, sentence of the refusal or "" where it is allowed
 UPDATES: dict[str, tuple[_Spec, _Spec, str]] = {
     "another host": ({}, {"host": "other.example.com"}, ""),
+    "another alias": ({"aliases": ["a.example"]}, {"aliases": ["b.example:80"]}, ""),
+    "no alias any more": ({"aliases": ["a.example"]}, {"aliases": None}, ""),
+    "the host among the aliases": (
+        {"aliases": ["a.example"]},
+        {"host": "a.example"},
+        "spec.aliases: Invalid value: must not repeat spec.host",
+    ),
     "another image": ({"image": "r:1"}, {"image": None}, ""),
     "a growing size": ({"storage": {"size": "5Gi"}}, {"storage": {"size": "6Gi"}}, ""),
     "the same size in words": ({"storage": {"size": "1Gi"}}, {"storage": {"size": "1024Mi"}}, ""),

@@ -33,3 +33,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if $index }},{{ end }}{{ $secret.name }}
 {{- end -}}
 {{- end -}}
+
+{{/* The table as JSON; an empty one grants every namespace every name. */}}
+{{- define "localregistry.hostPolicy" -}}
+{{- .Values.hostPolicy | default (list (dict "namespaces" (list "*") "hosts" (list "*"))) | toJson -}}
+{{- end -}}

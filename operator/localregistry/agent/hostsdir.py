@@ -84,7 +84,7 @@ class HostsDirectory:
             return NodeResult(NodeReason.CONTENDED, words)
         # One directory only is read, and this spelling first.
         shadow = f"{directory}/{_other_spelling(name)}"
-        if ":" in name and host.resolve(shadow).is_dir():
+        if _other_spelling(name) != name and host.resolve(shadow).is_dir():
             words = f"{shadow} hides what would be written for {name}; remove it."
             return NodeResult(NodeReason.CONTENDED, words)
         return None
@@ -99,7 +99,8 @@ class HostsDirectory:
 
 def _other_spelling(name: str) -> str:
     """`host_port_`, under which containerd looks first; a name without a port has none."""
-    return f"{name.replace(':', '_')}_" if ":" in name else name
+    host = names.host_of(name)
+    return f"{host}_{name[len(host) + 1 :]}_" if host != name else name
 
 
 def file(directory: str, name: str) -> str:

@@ -1,20 +1,24 @@
 """Who may have which name trusted by the nodes: pure decisions over all LocalRegistries.
 
 Whoever makes nodes trust a name can take over every pull of it, so a name (without its port: nodes
-have one hosts line and the Ingress one host) has one holder. The UID in the trust document keeps
-the name; among claimants without a holder the oldest gets it.
+have one hosts line and the Ingress one host) has one holder, be it by host or by alias. The UID in
+the trust document keeps the name; among claimants without a holder the oldest gets it, and one that
+came to the name by a change comes after those that were made with it. What the administrator's
+policy does not let a namespace declare is no claim at all.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from localregistry.resources import probe_image
 from localregistry.spec.conditions import ConditionType
-from localregistry.spec.hosts import Host, InvalidHost
+from localregistry.spec.hosts import Host, InvalidHost, name_of
+from localregistry.spec.policy import HostPolicy
 from localregistry.spec.reasons import Reason
 from localregistry.spec.selector import Selector
 from localregistry.trust import MAX_DOCUMENT_BYTES, TrustDocument, TrustedRegistry
@@ -40,8 +44,9 @@ class Claim:
     they resolve the name themselves. `selector` says which nodes; `frozen`: it is suspended.
     `address` is its Service's cluster IP ("" while there is none). `reachable` tells that the
     registry has answered and holds the probe image: nodes are never pointed at what cannot answer.
-    `served`: whether the Service has the host's port; None since the host was changed, until the
-    reconcile has come to the Service.
+    `served`: whether the Service has the ports of host and aliases; None since one of them was
+    changed, until the reconcile has come to the Service. `allowed`: whether the policy grants the
+    host; `aliases` are those that it grants.
     """
 
     uid: str
@@ -50,6 +55,8 @@ class Claim:
     created: str
     host: Host
     managed: bool
+    aliases: tuple[Host, ...] = ()
+    allowed: bool = True
     address: str = ""
     port: int = 80
     reachable: bool = False
@@ -64,16 +71,29 @@ class Claim:
         return self.namespace, self.name
 
     @property
+    def hosts(self) -> tuple[Host, ...]:
+        """All that it may have if nobody else has it: without the host no alias either."""
+        return (self.host, *self.aliases) if self.allowed else ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(host.name for host in self.hosts)
+
+    @property
     def age(self) -> tuple[str, str, str]:
         """Sorts older first: RFC 3339 times of one server sort as text."""
         return self.created, self.namespace, self.name
 
 
 class Claims:
-    """The claims of all LocalRegistries, by namespace and name."""
+    """The claims of all LocalRegistries, by namespace and name, as far as the policy has them."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: HostPolicy | None = None) -> None:
+        self.policy = policy or HostPolicy()
         self._by_key: dict[Key, Claim] = {}
+        # Names that a LocalRegistry came to by a change of its spec, in the order of arrival.
+        self._came: dict[tuple[str, str], int] = {}
+        self._count = itertools.count(1)
 
     def __iter__(self) -> Iterator[Claim]:
         return iter(list(self._by_key.values()))
@@ -81,28 +101,54 @@ class Claims:
     def get(self, key: Key) -> Claim | None:
         return self._by_key.get(key)
 
+    def permitted(self, claim: Claim) -> Claim:
+        """The claim without what the policy does not grant its namespace."""
+        allowed = self.policy.allows(claim.namespace, claim.host)
+        kept = tuple(one for one in claim.aliases if self.policy.allows(claim.namespace, one))
+        return replace(claim, allowed=allowed, aliases=kept)
+
     def put(self, claim: Claim) -> None:
+        """`claim` is one that was `permitted`."""
+        before = self._by_key.get(claim.key)
+        if before and before.uid == claim.uid:
+            for name in before.names - claim.names:
+                self._came.pop((claim.uid, name), None)
+            for name in claim.names - before.names:
+                self._came[claim.uid, name] = next(self._count)
+        elif before:
+            self._forget(before)
         self._by_key[claim.key] = claim
 
     def drop(self, key: Key) -> Claim | None:
-        return self._by_key.pop(key, None)
+        before = self._by_key.pop(key, None)
+        if before:
+            self._forget(before)
+        return before
+
+    def _forget(self, claim: Claim) -> None:
+        for name in claim.names:
+            self._came.pop((claim.uid, name), None)
 
     def rivals(self, claim: Claim) -> list[Claim]:
-        """The others that claim the same name."""
+        """The others that claim one of its names."""
         return [
             other
             for other in self._by_key.values()
-            if other.host.name == claim.host.name and other.key != claim.key
+            if other.key != claim.key and other.names & claim.names
         ]
 
     def holder(self, name: str, document: TrustDocument) -> Claim | None:
         """Whose the name is: the living claim that nodes trust already, else the oldest."""
-        claimants = [claim for claim in self._by_key.values() if claim.host.name == name]
+        claimants = [claim for claim in self._by_key.values() if name in claim.names]
         trusted = {entry.uid for entry in document.registries if name in _names(entry)}
         for claim in claimants:
             if claim.uid in trusted:
                 return claim
-        return min(claimants, key=lambda claim: claim.age, default=None)
+        return min(
+            claimants,
+            key=lambda claim: (self._came.get((claim.uid, name), 0), claim.age),
+            default=None,
+        )
 
 
 @dataclass(frozen=True)
@@ -143,17 +189,31 @@ def decide(claims: Claims, current: TrustDocument, *, limit: int = MAX_DOCUMENT_
 def _deserved(
     claim: Claim, entry: TrustedRegistry | None, claims: Claims, current: TrustDocument
 ) -> TrustedRegistry | None:
-    """The entry of one claim, which has `entry` now; None where it is to have none."""
-    if not (claim.managed and claim.address and (claim.reachable or claim.preview or entry)):
+    """The entry of one claim, which has `entry` now; None where it is to have none.
+
+    The host decides; an alias that another holds is left out, and the rest is served all the same.
+    """
+    if not (
+        claim.allowed
+        and claim.managed
+        and claim.address
+        and (claim.reachable or claim.preview or entry)
+    ):
         return None
     if claim.served is None and entry:
         # In the moment between the change of the host and that of the Service a node would be
         # pointed at a port that is not there yet. A name that another waits for is given up.
-        free = all(claims.holder(name, current) in (None, claim) for name in _names(entry))
-        return entry if free else None
+        kept = tuple(
+            name
+            for name in entry.names
+            if claims.holder(name_of(name), current) in (None, claim)
+            and claims.policy.allows(claim.namespace, Host.parse_alias(name))
+        )
+        return replace(entry, names=kept) if kept[:1] == entry.names[:1] else None
     if claim.served and claims.holder(claim.host.name, current) == claim:
         configured = entry is not None and not entry.preview
-        return _entry(claim, preview=claim.preview or not (claim.reachable or configured))
+        held = [host for host in claim.hosts if claims.holder(host.name, current) == claim]
+        return _entry(claim, held, preview=claim.preview or not (claim.reachable or configured))
     return None
 
 
@@ -162,6 +222,7 @@ def with_trust(claim: Claim, entry: TrustedRegistry) -> Claim:
     return replace(
         claim,
         host=Host.parse(entry.names[0]),
+        aliases=tuple(map(Host.parse_alias, entry.names[1:])),
         address=entry.address,
         port=entry.port,
         dns=entry.dns,
@@ -176,7 +237,8 @@ def with_trust(claim: Claim, entry: TrustedRegistry) -> Claim:
 def with_record(claim: Claim, status: Mapping[str, Any], address: str) -> Claim:
     """The claim of a suspended LocalRegistry after the document was lost, by its own status.
 
-    Without an address it waits for one.
+    Without an address it waits for one. The status tells no aliases: they are the spec's,
+    where the host is.
     """
     conditions = {c.get("type"): c.get("reason") for c in status.get("conditions") or ()}
     reason = conditions.get(ConditionType.NODES_READY.value)
@@ -191,6 +253,7 @@ def with_record(claim: Claim, status: Mapping[str, Any], address: str) -> Claim:
     return replace(
         claim,
         host=host,
+        aliases=claim.aliases if host == claim.host else (),
         address=address,
         preview=preview,
         managed=True,
@@ -205,11 +268,11 @@ def without_trust(claim: Claim) -> Claim:
     return replace(claim, managed=False, frozen=True)
 
 
-def _entry(claim: Claim, *, preview: bool) -> TrustedRegistry:
+def _entry(claim: Claim, held: Iterable[Host], *, preview: bool) -> TrustedRegistry:
     return TrustedRegistry(
         uid=claim.uid,
         owner=f"{claim.namespace}/{claim.name}",
-        names=(str(claim.host),),
+        names=tuple(map(str, held)),
         address=claim.address,
         port=claim.port,
         probe=probe_image.trust_probe(claim.host, claim.uid),
@@ -219,7 +282,7 @@ def _entry(claim: Claim, *, preview: bool) -> TrustedRegistry:
 
 
 def _names(entry: TrustedRegistry) -> set[str]:
-    return {name.rpartition(":")[0] or name for name in entry.names}
+    return {name_of(name) for name in entry.names}
 
 
 def _bytes(entry: TrustedRegistry) -> int:

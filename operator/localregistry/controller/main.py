@@ -9,8 +9,10 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from localregistry.resources.config import OperatorConfig
+from localregistry.spec.policy import HostPolicy, InvalidPolicy
 from localregistry.trust import AGENT_PORT
 
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
@@ -34,6 +36,7 @@ def main(argv: list[str]) -> int:
             image_pull_policy=options.image_pull_policy,
             image_pull_secrets=tuple(options.image_pull_secrets),
             agent_privileged=options.agent_privileged,
+            host_policy=options.host_policy,
         ),
         identity=options.identity,
         health_port=options.health_port,
@@ -82,6 +85,12 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
         help="false: the least privileges that work instead of privileged [$AGENT_PRIVILEGED]",
     )
     parser.add_argument(
+        "--host-policy",
+        type=_policy,
+        default=environ.get("HOST_POLICY") or "[]",
+        help="which namespaces may declare which hosts, as JSON or @FILE [$HOST_POLICY]",
+    )
+    parser.add_argument(
         "--health-port",
         type=int,
         default=environ.get("HEALTH_PORT") or "8080",
@@ -116,6 +125,15 @@ def _seconds(text: str) -> float:
     if seconds < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 on")
     return seconds
+
+
+def _policy(text: str) -> HostPolicy:
+    try:
+        if text.startswith("@"):
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        return HostPolicy.parse(text)
+    except (OSError, UnicodeDecodeError, InvalidPolicy) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _truth(text: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from localregistry.controller import grants, previews
 from localregistry.controller.fleet import Fleet, NodesSummary
@@ -69,7 +70,7 @@ class NodeTrust:
         self._port = port
         self._clock = clock
         self._now = now
-        self.claims = Claims()
+        self.claims = Claims(config.host_policy)
         self.selection = Selection(covered=fleet.covered)
         self.document = TrustDocument()
         self._installed = False
@@ -99,8 +100,7 @@ class NodeTrust:
     def seen(self, registry: LocalRegistry) -> Claim:
         """Takes in what the spec claims; address and reachability stay as they are known."""
         claim = self._claimed(registry)
-        self.update(claim)
-        return claim
+        return self.update(claim)
 
     def lost(self, uid: str) -> bool:
         """Whether the document was lost, and what it said of this LocalRegistry is not back."""
@@ -126,37 +126,46 @@ class NodeTrust:
         if known is None or known.uid != registry.uid:
             known = None
         nodes = registry.spec.nodes
-        served: bool | None = True if self.covers(registry.uid, registry.spec.host) else None
-        if known and known.host == registry.spec.host:
-            served = known.served
-        return Claim(
+        claim = Claim(
             uid=registry.uid,
             namespace=registry.namespace,
             name=registry.name,
             created=registry.created,
             host=registry.spec.host,
+            aliases=registry.spec.aliases,
             managed=nodes.management is not Management.UNMANAGED,
             address=known.address if known else entry.address if entry else "",
             port=self._port,
             reachable=known.reachable if known else self.told_as(registry.uid, preview=False),
-            served=served,
             preview=nodes.management is Management.PREVIEW,
             dns=nodes.resolve is Resolve.DNS,
             selector=nodes.selector,
         )
+        claim = self.claims.permitted(claim)
+        served: bool | None = None
+        if known and known.hosts == claim.hosts:
+            served = known.served
+        elif all(self.covers(registry.uid, host) for host in (claim.host, *claim.aliases)):
+            served = True
+        return replace(claim, served=served)
 
-    def update(self, claim: Claim) -> None:
-        """Records a claim; where that is news, the document and the rivals are looked at again."""
+    def update(self, claim: Claim) -> Claim:
+        """Records a claim as far as the policy has it, and returns that.
+
+        Where it is news, the document and the rivals are looked at again.
+        """
+        claim = self.claims.permitted(claim)
         before = self.claims.get(claim.key)
         if before == claim:
-            return
+            return claim
         self.claims.put(claim)
         self.selection.put(claim.uid, claim.selector, frozen=claim.frozen)
         self._wake_trust()
-        if before is None or before.host != claim.host or before.uid != claim.uid:
-            # Those who may now have the name that it had, and those who may no longer have its new.
+        if before is None or before.hosts != claim.hosts or before.uid != claim.uid:
+            # Those who may now have a name that it had, and those who may no longer have its new.
             for changed in filter(None, (before, claim)):
                 self._wake_rivals(changed)
+        return claim
 
     def known(self) -> set[Key]:
         """All that claim something or are trusted."""
@@ -172,10 +181,12 @@ class NodeTrust:
             self._wake_trust()
             self._wake_rivals(before)
 
-    def holder_other_than(self, claim: Claim) -> Claim | None:
-        """Who else holds this claim's name; None where it is this one's."""
-        holder = self.claims.holder(claim.host.name, self.document)
-        return holder if holder and holder.key != claim.key else None
+    def holders(self, claim: Claim) -> dict[str, Claim]:
+        """Who else holds names of this claim, by name; nothing where all are this one's."""
+        found = {name: self.claims.holder(name, self.document) for name in sorted(claim.names)}
+        return {
+            name: holder for name, holder in found.items() if holder and holder.key != claim.key
+        }
 
     def covers(self, uid: str, host: Host | None = None) -> bool:
         """Whether nodes are told of it, and by this name, where one is given."""

@@ -15,9 +15,9 @@ from localregistry.controller import readiness
 from localregistry.controller.causes import Causes
 from localregistry.controller.children import BeingDeleted, Children, NameConflict
 from localregistry.controller.errors import ApiError
-from localregistry.controller.grants import Claim
 from localregistry.controller.kinds import DEPLOYMENT, INGRESS, SERVICE
 from localregistry.controller.kube import Api
+from localregistry.controller.naming import Naming
 from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.probe import PushFailed
 from localregistry.controller.storagestep import NO_VOLUME, StorageStep
@@ -28,7 +28,6 @@ from localregistry.resources.config import OperatorConfig
 from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
 from localregistry.spec.nodes import Management
 from localregistry.spec.reasons import Reason
-from localregistry.spec.registry import LocalRegistry
 
 # A pod that is ready is reachable by its Service a little later: kube-proxy has to write rules on
 # the operator's node first. Until this has passed a refused push is no fault.
@@ -117,12 +116,12 @@ class Steps:
         return await self._causes.of_registry(work.registry, live, judged)
 
     async def _exposure(self, work: Work) -> None:
-        registry = work.registry
-        holder = self._trust.holder_other_than(work.claim)
-        wanted = None if holder else ingress.build(registry, self._config)
+        naming = self._naming(work)
+        registry = naming.served
+        wanted = None if naming.host else ingress.build(registry, self._config)
         live = await self._children.reconcile(registry, INGRESS, wanted)
-        if holder:
-            work.found(ConditionType.EXPOSED, Reason.HOST_CONFLICT, _held(registry, holder))
+        if naming.host:
+            work.found(ConditionType.EXPOSED, *naming.host)
             return
         age = self._clock() - epoch(live["metadata"].get("creationTimestamp")) if live else 0.0
         condition = readiness.exposed(registry, live, age=age)
@@ -134,28 +133,28 @@ class Steps:
         registry, which = work.registry, ConditionType.NODES_READY
         selector = registry.spec.nodes.selector
         if registry.spec.nodes.management is Management.UNMANAGED:
-            self._trust.update(work.claim)
+            work.claim = self._trust.update(work.claim)
             message = "Nodes are left alone, as spec.nodes.management says"
             work.found(which, Reason.UNMANAGED, message, ConditionStatus.TRUE)
             return
         if work.claim.served is None:
             work.claim = replace(work.claim, served=False)
         preview = registry.spec.nodes.management is Management.PREVIEW
-        holder = self._trust.holder_other_than(work.claim)
+        naming = self._naming(work)
         available = work.findings.conditions[ConditionType.REGISTRY_AVAILABLE]
         refused = None
-        if not (holder or preview) and available.is_true:
+        if not (naming.host or preview) and available.is_true:
             refused = await self._make_reachable(work)
         else:
             # A refusal of before is no part of the patience with the next start.
             self._refused_since.pop(registry.uid, None)
-        self._trust.update(work.claim)
+        work.claim = self._trust.update(work.claim)
         if preview:
             work.findings.previews = self._trust.previews(registry)
         else:
             work.findings.nodes = self._trust.summarize(registry)
-        if holder:
-            work.found(which, Reason.HOST_CONFLICT, _held(registry, holder))
+        if naming.host:
+            work.found(which, *naming.host)
         elif refused:
             work.found(which, Reason.PROBE_PUSH_FAILED, refused)
         elif self._trust.left_out(registry.uid):
@@ -169,10 +168,16 @@ class Steps:
             if preview:
                 message = "Nodes are asked as soon as the registry has an address"
             work.found(which, Reason.WAITING_FOR_REGISTRY, message, ConditionStatus.UNKNOWN)
+        elif naming.alias:
+            work.found(which, *naming.alias)
         elif work.findings.previews is not None:
             work.findings.put(readiness.preview(work.findings.previews, selector))
         elif work.findings.nodes is not None:
             work.findings.put(readiness.nodes(work.findings.nodes, selector))
+
+    def _naming(self, work: Work) -> Naming:
+        policy, holders = self._config.host_policy, self._trust.holders(work.claim)
+        return Naming.judge(work.registry, policy=policy, holders=holders)
 
     async def _make_reachable(self, work: Work) -> str | None:
         """Makes the registry one that nodes can prove themselves on; why it refuses, if it does."""
@@ -209,10 +214,3 @@ def _reason(error: ApiError) -> Reason | None:
     if error.rejected:
         return Reason.APPLY_FAILED
     return None
-
-
-def _held(registry: LocalRegistry, holder: Claim) -> str:
-    return (
-        f"{registry.spec.host.name} is held by LocalRegistry {holder.namespace}/{holder.name}: "
-        "choose another host, or delete that one"
-    )

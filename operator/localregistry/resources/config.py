@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from localregistry.spec.policy import HostPolicy
 from localregistry.version import VERSION
 
 
@@ -13,7 +14,8 @@ class OperatorConfig:
 
     `image_pull_secrets` are Secrets of `namespace`, so they serve the agent's pods only; a
     registry's pod takes those of its own resource. `agent_privileged=False` gives the agent the
-    least that works: root in the host's pid namespace, and no capability.
+    least that works: root in the host's pid namespace, and no capability. `host_policy`: which
+    namespaces may declare which hosts.
     """
 
     namespace: str = "localregistry-system"
@@ -22,3 +24,4 @@ class OperatorConfig:
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     agent_privileged: bool = True
+    host_policy: HostPolicy = field(default_factory=HostPolicy)

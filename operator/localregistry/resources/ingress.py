@@ -32,8 +32,12 @@ _WITHOUT_TLS = {
 
 
 def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | None:
-    """An Ingress for the host's name, or None where `spec.ingress.enabled` is false."""
-    ingress, name = registry.spec.ingress, registry.spec.host.name
+    """An Ingress for the DNS names, or None where `spec.ingress.enabled` is false.
+
+    An address needs no rule, and the API has none for it.
+    """
+    ingress = registry.spec.ingress
+    names = list(dict.fromkeys(h.name for h in registry.spec.hosts if h.address is None))
     if not ingress.enabled:
         return None
     backend = {"service": {"name": child_name(registry.name), "port": {"name": HTTP_PORT_NAME}}}
@@ -43,12 +47,13 @@ def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | N
                 "host": name,
                 "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]},
             }
+            for name in names
         ]
     }
     if ingress.class_name is not None:
         spec["ingressClassName"] = ingress.class_name
     if ingress.tls_secret is not None:
-        spec["tls"] = [{"hosts": [name], "secretName": ingress.tls_secret}]
+        spec["tls"] = [{"hosts": names, "secretName": ingress.tls_secret}]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",

@@ -31,9 +31,9 @@ def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | N
 
 
 def serves(live: dict[str, Any], registry: LocalRegistry) -> bool:
-    """Whether a Service as read has the port by which nodes know the registry."""
+    """Whether a Service as read has all ports by which nodes may know the registry."""
     ports = (live.get("spec") or {}).get("ports") or ()
-    return any(port.get("port") == _host_port(registry) for port in ports)
+    return _named_ports(registry) <= {port.get("port") for port in ports}
 
 
 def usage_port(registry: LocalRegistry) -> int:
@@ -43,11 +43,11 @@ def usage_port(registry: LocalRegistry) -> int:
 
 
 def _ports(registry: LocalRegistry) -> set[int]:
-    return {HTTP_PORT, HTTPS_PORT, _host_port(registry)}
+    return {HTTP_PORT, HTTPS_PORT} | _named_ports(registry)
 
 
-def _host_port(registry: LocalRegistry) -> int:
-    return registry.spec.host.port or HTTP_PORT
+def _named_ports(registry: LocalRegistry) -> set[int]:
+    return {host.port or HTTP_PORT for host in registry.spec.hosts}
 
 
 def _port(number: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The name under which images are pulled: `name[:port]`.
+"""The names under which images are pulled: `name[:port]`, and of aliases addresses too.
 
 The CRD refuses the same inputs with the same sentences; a shared table tests both.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 # Whoever makes every node trust plain http for one of these could take over every pull of it, so
 # neither these names nor any name below them can be a LocalRegistry's host.
@@ -51,6 +52,7 @@ _PORT = (
 )
 GRAMMAR = re.compile(f"{_LABEL}([.]{_LABEL})+(:{_PORT})?")
 
+NOT_AN_ADDRESS = "must be a DNS name, not an IP address or a network"
 # The reasons of a refusal, the first that fits is told: (pattern to search for, sentence). The
 # patterns mean the same in Python and in the CRD's CEL (RE2).
 FAULTS: tuple[tuple[str, str], ...] = (
@@ -59,7 +61,7 @@ FAULTS: tuple[tuple[str, str], ...] = (
     ("[*]", "must be one name: a wildcard would make nodes trust every registry it fits"),
     (
         r"^(\[.*|[0-9.]*[0-9][0-9.]*(:[0-9]*)?(/.*)?|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*(/.*)?)$",
-        "must be a DNS name, not an IP address or a network",
+        NOT_AN_ADDRESS,
     ),
     (
         "[.](0[xX][0-9a-fA-F]*|[0-9]+)(:[0-9]*)?$",
@@ -87,6 +89,22 @@ GENERAL_FAULT = (
 TOO_LONG = "must have a name of at most 253 characters before the port"
 PUBLIC_FAULT = "is a public registry, or a name below one, and cannot be taken over"
 
+# Of aliases. An IPv6 address stands in brackets and with its port: older releases of docker refuse
+# a whole daemon.json over one without.
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+IPV4 = re.compile(f"{_OCTET}([.]{_OCTET}){{3}}(:{_PORT})?")
+IPV6 = re.compile(rf"\[[0-9a-f:]{{2,39}}\]:{_PORT}")
+ADDRESS_FAULT = (
+    "must be one address in its shortest form, such as 10.100.0.1, 10.100.0.1:30500 or"
+    " [fd00::1]:30500 (IPv6 with brackets and port), and not a network"
+)
+UNICAST_FAULT = (
+    "must be the address of a machine that each node means the same by: not loopback, link-local,"
+    " multicast, broadcast or unspecified"
+)
+
+Address = IPv4Address | IPv6Address
+
 
 class InvalidHost(ValueError):
     """The text is no host that nodes may trust; the message says why, in a sentence."""
@@ -94,27 +112,68 @@ class InvalidHost(ValueError):
 
 @dataclass(frozen=True)
 class Host:
-    """A registry's name as it stands in image references; `port` is None where none was given."""
+    """A registry's name as it stands in image references; `port` is None where none was given.
+
+    An alias may be an address: then `name` is that, with the brackets around an IPv6 one.
+    """
 
     name: str
     port: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Host:
-        """Raises InvalidHost for all that the CRD refuses."""
+        """A DNS name. Raises InvalidHost for all that the CRD refuses."""
         if len(text) > MAX_TEXT:
-            raise InvalidHost(f"host {TOO_LONG}")
+            raise InvalidHost(TOO_LONG)
         if not GRAMMAR.fullmatch(text) or any(re.search(fault, text) for fault in NAME_FAULTS):
-            raise InvalidHost(f"host {_explain(text)}")
+            raise InvalidHost(_explain(text))
         name, _, port = text.partition(":")
         if len(name) > MAX_NAME:
-            raise InvalidHost(f"host {TOO_LONG}")
+            raise InvalidHost(TOO_LONG)
         if is_public(name):
-            raise InvalidHost(f"host {name} {PUBLIC_FAULT}")
+            raise InvalidHost(f"{name} {PUBLIC_FAULT}")
         return cls(name, int(port) if port else None)
+
+    @classmethod
+    def parse_alias(cls, text: str) -> Host:
+        """A DNS name or an address. Raises InvalidHost for all that the CRD refuses."""
+        if len(text) <= MAX_TEXT and (IPV4.fullmatch(text) or IPV6.fullmatch(text)):
+            name = name_of(text)
+            port = text[len(name) + 1 :]
+            host = cls(name, int(port) if port else None)
+            if host.address is None:
+                raise InvalidHost(ADDRESS_FAULT)
+            if not _is_unicast(host.address):
+                raise InvalidHost(UNICAST_FAULT)
+            return host
+        try:
+            return cls.parse(text)
+        except InvalidHost:
+            if len(text) <= MAX_TEXT and _explain(text) == NOT_AN_ADDRESS:
+                raise InvalidHost(ADDRESS_FAULT) from None
+            raise
+
+    @property
+    def address(self) -> Address | None:
+        """The address that it is; None for a DNS name, and for text that is no address."""
+        try:
+            if self.name.startswith("["):
+                ip = IPv6Address(self.name[1:-1])
+                # Go's own text of an IPv4-mapped one differs, and CEL takes none.
+                return ip if str(ip) == self.name[1:-1] and ip.ipv4_mapped is None else None
+            return IPv4Address(self.name)
+        except AddressValueError:
+            return None
 
     def __str__(self) -> str:
         return self.name if self.port is None else f"{self.name}:{self.port}"
+
+
+def name_of(text: str) -> str:
+    """`name[:port]` without its port; an IPv6 address keeps its brackets."""
+    if text.startswith("["):
+        return text.partition("]")[0] + "]"
+    return text.partition(":")[0]
 
 
 def is_public(name: str) -> bool:
@@ -127,3 +186,14 @@ def is_public(name: str) -> bool:
 
 def _explain(text: str) -> str:
     return next((why for fault, why in FAULTS if re.search(fault, text)), GENERAL_FAULT)
+
+
+def _is_unicast(ip: Address) -> bool:
+    """As CEL's `isGlobalUnicast` has it: private addresses are."""
+    return not (
+        ip.is_unspecified
+        or ip.is_loopback
+        or ip.is_multicast
+        or ip.is_link_local
+        or ip == IPv4Address("255.255.255.255")
+    )

@@ -17,7 +17,8 @@ class Reason(StrEnum):
     # Any condition: why nothing could be done
     INVALID_SPEC = "InvalidSpec"  # admission had not seen a rule that the operator checks again
     NAME_CONFLICT = "NameConflict"  # a child's name is taken by an object that is not ours
-    HOST_CONFLICT = "HostConflict"  # another LocalRegistry holds the host
+    HOST_CONFLICT = "HostConflict"  # another LocalRegistry holds the host or an alias
+    HOST_NOT_ALLOWED = "HostNotAllowed"  # hostPolicy grants the namespace no such host or alias
     APPLY_FAILED = "ApplyFailed"  # the API server refused a child
     FORBIDDEN = "Forbidden"  # the operator lacks a right, named in the message
     API_UNAVAILABLE = "APIUnavailable"  # the API server did not answer in time

@@ -15,6 +15,8 @@ from .storage import OBJECT_NAME, Storage
 
 __all__ = ["InvalidSpec", "LocalRegistry", "LocalRegistrySpec"]
 
+MAX_ALIASES = 16
+REPEATED_HOST = "must not repeat spec.host"
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}")
 
 
@@ -27,6 +29,7 @@ class LocalRegistrySpec:
     """
 
     host: Host
+    aliases: tuple[Host, ...] = ()
     image: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
     resources: Mapping[str, Any] = field(default_factory=dict)
@@ -39,6 +42,11 @@ class LocalRegistrySpec:
     nodes: Nodes = field(default_factory=Nodes)
     suspend: bool = False
 
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """All that image references may name the registry by: the host first."""
+        return (self.host, *self.aliases)
+
     @classmethod
     def from_body(cls, spec: Any) -> LocalRegistrySpec:
         """Raises InvalidSpec; unknown fields are a newer CRD's, and ignored."""
@@ -46,10 +54,11 @@ class LocalRegistrySpec:
         try:
             host = Host.parse(fields.required_text("host"))
         except InvalidHost as error:
-            raise InvalidSpec(f"spec.{error}") from None
+            raise InvalidSpec(f"spec.host {error}") from None
         service = fields.object("service")
         return cls(
             host=host,
+            aliases=_aliases(fields, host),
             image=_image(fields),
             image_pull_secrets=_pull_secrets(fields),
             resources=fields.raw("resources"),
@@ -114,6 +123,26 @@ def _object_name(metadata: Fields) -> str:
     if not OBJECT_NAME.fullmatch(name):
         raise InvalidSpec("metadata.name must be the name of an object")
     return name
+
+
+def _aliases(fields: Fields, host: Host) -> tuple[Host, ...]:
+    path, aliases = fields.at("aliases"), list[Host]()
+    given = fields.items("aliases")
+    if len(given) > MAX_ALIASES:
+        raise InvalidSpec(f"{path} must have at most {MAX_ALIASES} items")
+    for index, text in enumerate(given):
+        if not isinstance(text, str):
+            raise InvalidSpec(f"{path}[{index}] must be a string")
+        try:
+            alias = Host.parse_alias(text)
+        except InvalidHost as error:
+            raise InvalidSpec(f"{path}[{index}] {error}") from None
+        if alias in aliases:
+            raise InvalidSpec(f"{path}[{index}] {text} is there twice")
+        aliases.append(alias)
+    if host in aliases:
+        raise InvalidSpec(f"{path} {REPEATED_HOST}")
+    return tuple(aliases)
 
 
 def _image(fields: Fields) -> str | None:

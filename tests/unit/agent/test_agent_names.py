@@ -8,13 +8,17 @@ import pytest
 
 from localregistry.agent import header, hoststoml, names
 
-GOOD = ["registry.example.internal", "a", "a.b:1", "x-1.example:65535", "10.0.0.1:5000"]
+GOOD = ["registry.example.internal", "a", "a.b:1", "x-1.example:65535", "10.0.0.1:5000", "10.0.0.1",
+    "[fd00::1]:30500", "[::1]:1",
+]  # fmt: skip
 BAD = [
     "", ".", "..", "../x", "a/b", "a\nb", "a b", "a\tb", "*", "*.example", "_default", "UPPER.case",
     "a..b", "-a", "a-", "a:0", "a:65536", "a:05", "a:", "http://a", "u@a", "a,b", 'a"', "a\\b",
     "ä.b",
     "a" * 64, ".".join(["a" * 63] * 4) + ".bb", "localhost", "localhost:5000", "docker.io",
     "index.docker.io", "a\n", "\uff41.b", "a\x00",
+    "[fd00::1]", "fd00::1", "[fd00::1]:0", "[10.0.0.1]:1", "[:::]:1", "[fd00::1%eth0]:1",
+    "[::1]:1\n",
 ]  # fmt: skip
 
 
@@ -55,6 +59,40 @@ def test_a_port_is_refused(port: int) -> None:
 )
 def test_what_a_flag_covers(entries: tuple[str, ...], covered: bool) -> None:
     assert names.covered("10.96.0.7", "a.example", entries) is covered
+
+
+@pytest.mark.parametrize(
+    ("name", "entries", "covered"),
+    [
+        ("10.100.0.1:30500", ("10.96.0.0/12",), True),
+        ("192.0.2.1:30500", ("10.96.0.0/12",), False),
+        ("192.0.2.1:30500", ("192.0.2.1:30500",), True),
+        ("[fd00::1]:30500", ("fd00::/8",), True),
+        ("[fd00::1]:30500", ("10.96.0.0/12",), False),
+    ],
+)
+def test_an_address_is_covered_by_what_holds_it_wherever_the_service_is(
+    name: str, entries: tuple[str, ...], covered: bool
+) -> None:
+    assert names.covered("10.96.0.7", name, entries) is covered
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "is_address"),
+    [
+        ("a.b:5000", "a.b", False),
+        ("a.b", "a.b", False),
+        ("10.0.0.1:5000", "10.0.0.1", True),
+        ("10.0.0.1", "10.0.0.1", True),
+        ("[fd00::1]:5000", "[fd00::1]", True),
+        ("[fd00::1]", "[fd00::1]", True),
+    ],
+)
+def test_the_host_of_a_name_and_whether_it_is_an_address(
+    name: str, host: str, is_address: bool
+) -> None:
+    assert names.host_of(name) == host
+    assert names.is_address(host) is is_address
 
 
 def test_hosts_toml_is_what_containerd_reads() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from localregistry.controller.grants import Claim, Claims, decide, with_record, with_trust
 from localregistry.spec.hosts import Host
+from localregistry.spec.policy import HostPolicy
 from localregistry.trust import TrustDocument
 
 
@@ -287,3 +288,98 @@ def test_where_the_document_was_lost_a_suspended_registry_s_status_is_its_record
 def test_a_suspended_preview_is_a_preview_again() -> None:
     found = with_record(claim("dev"), record("Preview"), "10.96.0.9")
     assert (found.managed, found.preview, found.reachable) == (True, True, False)
+
+
+# Aliases
+
+
+def aliased(name: str, *aliases: str, **given: Any) -> Claim:
+    return replace(claim(name, **given), aliases=tuple(map(Host.parse_alias, aliases)))
+
+
+def names(table: Claims, current: TrustDocument | None = None) -> dict[str, tuple[str, ...]]:
+    document = decide(table, current or TrustDocument()).document
+    return {entry.uid: entry.names for entry in document.registries}
+
+
+def test_the_aliases_stand_behind_the_host_in_the_document() -> None:
+    table = claims(aliased("dev", "b.example", "a.example:5000", "10.1.2.3:30500"))
+    hosts = ("registry.example.internal", "b.example", "a.example:5000", "10.1.2.3:30500")
+    assert names(table) == {"uid-dev": hosts}
+
+
+def test_an_alias_that_another_has_as_host_is_left_out_and_the_rest_is_served() -> None:
+    holder = claim("a", host="a.example", created="1")
+    other = aliased("dev", "a.example:5000", "b.example", created="2")
+    assert names(claims(holder, other)) == {
+        "uid-a": ("a.example",),
+        "uid-dev": ("registry.example.internal", "b.example"),
+    }
+
+
+def test_a_host_that_another_has_as_an_alias_gets_nothing() -> None:
+    holder = aliased("dev", "a.example", created="1")
+    assert names(claims(holder, claim("a", host="a.example:80", created="2"))).keys() == {"uid-dev"}
+
+
+def test_an_alias_that_nodes_trust_already_stays_with_who_has_it() -> None:
+    young = aliased("young", "a.example", created="2")
+    current = decide(claims(young), TrustDocument()).document
+    old = aliased("old", "a.example", host="old.example", created="1")
+    assert names(claims(young, old), current)["uid-old"] == ("old.example",)
+    assert names(claims(old), current) == {"uid-old": ("old.example", "a.example")}
+
+
+def test_an_alias_is_told_to_nodes_only_when_the_service_has_its_port() -> None:
+    before = decide(claims(claim("dev")), TrustDocument()).document
+    added = aliased("dev", "a.example:5000")
+    assert decide(claims(replace(added, served=None)), before).document == before
+    assert "a.example:5000" in names(claims(added), before)["uid-dev"]
+
+
+def test_an_alias_that_another_waits_for_goes_at_once_and_takes_nothing_along() -> None:
+    before = decide(claims(aliased("dev", "a.example", "b.example")), TrustDocument()).document
+    moment = replace(aliased("dev", "b.example"), served=None)
+    waits = claim("waits", host="a.example", created="2")
+    assert names(claims(moment), before)["uid-dev"] == before.registries[0].names
+    assert names(claims(moment, waits), before) == {
+        "uid-dev": ("registry.example.internal", "b.example"),
+        "uid-waits": ("a.example",),
+    }
+
+
+def test_an_alias_that_came_by_a_change_comes_after_who_was_made_with_it() -> None:
+    table = claims(claim("old", host="old.example", created="1"))
+    table.put(replace(claim("young", host="a.example", created="2"), reachable=False))
+    table.put(aliased("old", "a.example", host="old.example", created="1"))
+    assert names(table) == {"uid-old": ("old.example",)}
+    table.drop(("registries", "young"))
+    assert names(table) == {"uid-old": ("old.example", "a.example")}
+
+
+def test_what_the_policy_does_not_grant_is_no_claim() -> None:
+    table = Claims(HostPolicy.parse('[{"namespaces": ["registries"], "hosts": ["a.example"]}]'))
+    refused = table.permitted(aliased("dev", "a.example"))
+    table.put(refused)
+    kept = table.permitted(aliased("a", "b.example", host="a.example", created="2"))
+    table.put(kept)
+    assert (refused.allowed, refused.hosts) == (False, ())
+    assert names(table) == {"uid-a": ("a.example",)}
+    assert table.rivals(kept) == []
+
+
+def test_an_alias_of_before_that_is_granted_no_longer_goes_in_every_moment() -> None:
+    with_alias = aliased("dev", "a.example")
+    before = decide(claims(with_alias), TrustDocument()).document
+    policy = '[{"namespaces": ["*"], "hosts": ["registry.example.internal", "b.example"]}]'
+    table = Claims(HostPolicy.parse(policy))
+    table.put(table.permitted(replace(aliased("dev", "a.example", "b.example"), served=None)))
+    assert names(table, before) == {"uid-dev": ("registry.example.internal",)}
+
+
+def test_a_suspended_one_keeps_its_aliases_as_nodes_know_them() -> None:
+    current = decide(claims(aliased("dev", "10.1.2.3:30500")), TrustDocument()).document
+    (entry,) = current.registries
+    frozen = with_trust(aliased("dev", "b.example"), entry)
+    assert [str(alias) for alias in frozen.aliases] == ["10.1.2.3:30500"]
+    assert decide(claims(frozen), current).document == current

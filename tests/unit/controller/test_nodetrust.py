@@ -244,19 +244,30 @@ async def test_one_that_goes_wakes_those_who_wait_for_its_name() -> None:
     assert given.trust_woken == 1
 
 
-@pytest.mark.parametrize("known_before", [False, True], ids=["new", "renamed"])
-async def test_one_that_is_to_have_a_name_by_age_wakes_who_has_to_give_it_up(
-    known_before: bool,
-) -> None:
+async def test_one_that_is_to_have_a_name_by_age_wakes_who_has_to_give_it_up() -> None:
     young = dataclasses.replace(claim("u2", name="other", reachable=False), created="3")
     _, given = await granted(young)
     old = dataclasses.replace(claim(), created=CREATED_EARLIER)
-    if known_before:
-        given.trust.update(dataclasses.replace(claim(host=OTHER), created=CREATED_EARLIER))
-        given.forget_woken()
     given.trust.update(old)
-    assert given.trust.holder_other_than(young) == old
+    assert given.trust.holders(young) == {HOST: old}
     assert OTHER_KEY in given.woken
+
+
+@pytest.mark.parametrize("by", ["host", "alias"])
+async def test_one_that_comes_to_a_name_by_a_change_gives_up_its_age(by: str) -> None:
+    young = dataclasses.replace(claim("u2", name="other", reachable=False), created="3")
+    _, given = await granted(young)
+    old = dataclasses.replace(claim(host=OTHER), created=CREATED_EARLIER)
+    given.trust.update(old)
+    changed = {"host": Host.parse(HOST)} if by == "host" else {"aliases": (Host.parse(HOST),)}
+    old = dataclasses.replace(old, **changed)  # type: ignore[arg-type]
+    given.trust.update(old)
+    assert given.trust.holders(young) == {}
+    assert given.trust.holders(old) == {HOST: young}
+    given.forget_woken()
+    given.trust.drop(OTHER_KEY)
+    assert given.woken == [KEY]
+    assert given.trust.holders(old) == {}
 
 
 @pytest.mark.parametrize("trusted", [False, True], ids=["not trusted", "trusted"])

@@ -30,6 +30,17 @@ def test_the_rule_is_for_the_name_without_its_port_and_leads_to_plain_http() -> 
     assert path["backend"]["service"] == {"name": "dev-registry", "port": {"name": "http"}}
 
 
+def test_each_name_has_one_rule_and_an_address_none() -> None:
+    aliases = ["a.b:5000", "c.d:5000", "10.0.0.1:30500", "[fd00::1]:80", "e.f"]
+    tls = {"tls": {"secretName": "cert"}}
+    body = ingress.build(registry({"host": "a.b", "aliases": aliases, "ingress": tls}), CONFIG)
+    assert body is not None
+    rules = body["spec"]["rules"]
+    assert [rule["host"] for rule in rules] == ["a.b", "c.d", "e.f"]
+    assert all(rule["http"] == rules[0]["http"] for rule in rules)
+    assert body["spec"]["tls"] == [{"hosts": ["a.b", "c.d", "e.f"], "secretName": "cert"}]
+
+
 def test_a_class_is_only_named_where_the_user_named_one() -> None:
     assert "ingressClassName" not in _build()["spec"]
     assert _build({"className": "nginx"})["spec"]["ingressClassName"] == "nginx"

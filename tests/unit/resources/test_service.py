@@ -31,6 +31,19 @@ def test_the_ports_are_those_that_clients_may_ask_for(host: str, ports: dict[int
         assert not port["name"].startswith("https")
 
 
+def test_every_alias_has_its_port_once() -> None:
+    aliases = ["c.d:5000", "a.b:5000", "e.f", "10.0.0.1:30500", "[fd00::1]:9810", "c.d:443"]
+    asked = registry({"host": "a.b:8080", "aliases": aliases})
+    body = service.build(asked, CONFIG)
+    assert body is not None
+    ports = [port["port"] for port in body["spec"]["ports"]]
+    assert ports == [80, 443, 5000, 8080, 9810, 30500, 9811]
+    assert service.serves(body, asked)
+    without = service.build(registry({"host": "a.b:8080"}), CONFIG)
+    assert without is not None
+    assert not service.serves(without, asked)
+
+
 @pytest.mark.parametrize("host", ["a.b", "a.b:443", "a.b:5000"])
 def test_a_service_as_built_serves_its_own_host_and_not_another_port(host: str) -> None:
     body = service.build(registry({"host": host}), CONFIG)

@@ -1,4 +1,4 @@
-"""Good and bad hosts with the sentence of each refusal: one table for `spec` and for the CRD."""
+"""Good and bad hosts and aliases with the sentence of each refusal, for `spec` and for the CRD."""
 
 from __future__ import annotations
 
@@ -123,6 +123,10 @@ BAD_HOSTS = {
     "registry.example.com:5000x": _PORT,
     "registry.example.com:5000:5000": _PORT,
     # text that means something to a program further on
+    'x"]\n[host."http://evil"]\ncapabilities=["pull"]': _SCHEME,
+    'x","0.0.0.0/0': _PATH,
+    "x.y\nlua_code_cache off": _GENERAL,
+    "x.y\0": _GENERAL,
     'x.y"]\n[host."http-evil"]\ncapabilities=["pull"]': _GENERAL,
     'x.y","0.0.0.0': _ADDRESS,
     'x.y","z': _GENERAL,
@@ -133,4 +137,57 @@ BAD_HOSTS = {
     "$(reboot).example.com": _GENERAL,
     "`reboot`.example.com": _GENERAL,
     "x.y\\z": _GENERAL,
+}
+
+GOOD_ADDRESSES = (
+    "10.0.0.1",
+    "10.0.0.1:5000",
+    "10.100.0.1",
+    "10.100.0.1:30500",
+    "192.0.2.255:65535",
+    "1.0.0.0:1",
+    "223.255.255.255:5000",
+    "[fd00::1]:30500",
+    "[2001:db8::a00:1]:80",
+    "[fd00:1:2:3:4:5:6:7]:5000",
+)
+GOOD_ALIASES = (*GOOD_HOSTS, *GOOD_ADDRESSES)
+
+_FORM = "must be one address in its shortest form"
+_MACHINE = "must be the address of a machine that each node means the same by"
+
+BAD_ALIASES = {
+    **{host: why for host, why in BAD_HOSTS.items() if host not in GOOD_ALIASES},
+    # networks, and what is no address or not its usual text
+    **dict.fromkeys(
+        (
+            *("0.0.0.0/0", "10.0.0.0/8", "::/0", "fd00::/8", "[fd00::]/8", "10.0.0.1/32"),
+            *("127.1", "2130706433", "010.0.0.1", "10.0.0.256", "10.0.0", "1.2.3.4.5", "10.0.0.1."),
+            *(
+                "10.0.0.1:",
+                "10.0.0.1:0",
+                "10.0.0.1:080",
+                "10.0.0.1:65536",
+            ),
+            *("::1", "fd00::1", "fd00::1:5000", "[fd00::1]", "[fd00::1]:", "[fd00::1]:0"),
+            *("[fd00::1]:70000", "[fd00::1", "[]", "[]:80", "[::]", "[FD00::1]:80", "["),
+            *("[fd00:0:0:0:0:0:0:1]:80", "[fd00::0001]:80", "[fd00::1%eth0]:80", "[10.0.0.1]:80"),
+            *("[::ffff:10.0.0.1]:80", "[::ffff:a00:1]:80", "[fd00:::1]:80", "[1::2::3]:80"),
+            "[fd00::1]x:80",
+        ),
+        _FORM,
+    ),
+    # one text, another machine on each node
+    **dict.fromkeys(
+        (
+            *("127.0.0.1", "127.0.0.1:5000", "127.255.255.254", "0.0.0.0", "0.0.0.0:80"),
+            *("169.254.169.254", "169.254.169.254:80", "224.0.0.1", "239.255.255.255:1"),
+            *("255.255.255.255", "[::1]:5000", "[::]:80", "[fe80::1]:80", "[ff02::1]:80"),
+        ),
+        _MACHINE,
+    ),
+    "10.0.0.1:1:2": _PORT,
+    # where a line ends is told by two programs in two ways
+    "[fd00::1]:80\n": "must be ",
+    "example.123": _ADDRESS,
 }

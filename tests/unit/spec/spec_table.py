@@ -17,8 +17,24 @@ def _labels(**labels: Any) -> dict[str, Any]:
     return {"nodes": {"selector": {"matchLabels": labels}}}
 
 
+# Where this package and the API server's own reader of quantities could differ.
+GOOD_SIZES = (
+    *("1Ei", "1E", "1048576", "1048576000m", "1.5Gi", "+1Gi", ".5Gi", "1.Gi", "01Gi", "1e9", "1E9"),
+    *("1e+9", "1048576.5", "1073741824000000n", "9223372036854775807", "0.001Ti"),
+)
+BAD_SIZES = (
+    *("0", "0Gi", "-0", "-1Gi", "1", "10", "100m", "1Ki", "1e3", "1e-3", "1048575", "1048575.9"),
+    *("abc", "Gi", "10GB", "1gi", "1KI", "1ki", "1Zi", "1Z", "1 Gi", " 1Gi", "1Gi ", "1Gi\n"),
+    *("0x100000000", "1e", "1e1.5", "1_000_000_000", "1,5Gi", "--1Gi", "+-1Gi", ".", "+", "Ki"),
+    *("NaN", "Inf", "1Gi1", "1GiB", "1G1", "\uff11Gi", "\u0661Gi", "1mi", "{{ .Size }}", "1;2Gi"),
+)
+
 GOOD_SPECS: dict[str, dict[str, Any]] = {
     "nothing but the host": {},
+    "aliases": {"aliases": ["registry.example.internal:5000", "other.example", "10.100.0.1:30500"]},
+    "no alias": {"aliases": []},
+    "as many aliases as there may be": {"aliases": [f"r{i}.example.com" for i in range(16)]},
+    **{f"size {size!r}": {"storage": {"size": size}} for size in GOOD_SIZES},
     "a size": {"storage": {"size": "1.5Gi"}},
     "the smallest size": {"storage": {"size": "1Mi"}},
     "a size with exponent": {"storage": {"size": "1e9"}},
@@ -113,17 +129,50 @@ def _annotation(name: str, value: str = "x") -> dict[str, Any]:
 
 
 BAD_SPECS: dict[str, tuple[dict[str, Any], str, str | None]] = {
+    "an alias twice": (
+        {"aliases": ["a.example", "b.example", "a.example"]},
+        'spec.aliases[2]: Duplicate value: "a.example"',
+        "spec.aliases[2] a.example is there twice",
+    ),
+    "the host as an alias": (
+        {"aliases": ["a.example", "registry.example.internal"]},
+        "spec.aliases: Invalid value: must not repeat spec.host",
+        "spec.aliases must not repeat spec.host",
+    ),
+    "more aliases than 16": (
+        {"aliases": [f"r{i}.example.com" for i in range(17)]},
+        "spec.aliases: Too many: 17: must have at most 16 items",
+        "spec.aliases must have at most 16 items",
+    ),
+    "a thousand aliases": (
+        {"aliases": [f"r{i}.example.com" for i in range(1000)]},
+        "spec.aliases: Too many: 1000: must have at most 16 items",
+        "spec.aliases must have at most 16 items",
+    ),
+    "an empty alias": (
+        {"aliases": [""]},
+        "spec.aliases[0]: Invalid value",
+        "spec.aliases[0] must be a DNS name with an optional port",
+    ),
+    "an alias that is much too long": (
+        {"aliases": ["a." * 5000]},
+        "spec.aliases[0]: Too long: may not be more than 259",
+        "spec.aliases[0] must have a name of at most 253 characters",
+    ),
+    "an alias as a number": ({"aliases": [5]}, _STRING, "spec.aliases[0] must be a string"),
+    "an alias null": ({"aliases": [None]}, _STRING, "spec.aliases[0] must be a string"),
+    "aliases as text": (
+        {"aliases": "a.example"},
+        "must be of type array",
+        "spec.aliases must be a list, not a string",
+    ),
     "no kind of storage": ({"storage": {}}, _KIND, _KIND),
     "only ephemeral: false": ({"storage": {"ephemeral": False}}, _KIND, _KIND),
     "size and claim": ({"storage": {"size": "1Gi", "existingClaim": "a"}}, _KIND, _KIND),
     "size and ephemeral": ({"storage": {"size": "1Gi", "ephemeral": True}}, _KIND, _KIND),
     "claim and ephemeral": ({"storage": {"existingClaim": "a", "ephemeral": True}}, _KIND, _KIND),
-    "size -1Gi": ({"storage": {"size": "-1Gi"}}, _SIZE, _SIZE),
-    "size 0": ({"storage": {"size": "0"}}, _SIZE, _SIZE),
-    "size 10": ({"storage": {"size": "10"}}, _SIZE, _SIZE),
-    "size 100m": ({"storage": {"size": "100m"}}, _SIZE, _SIZE),
-    "size abc": ({"storage": {"size": "abc"}}, _SIZE, _SIZE),
-    "size 10GB": ({"storage": {"size": "10GB"}}, _SIZE, _SIZE),
+    **{f"size {size!r}": ({"storage": {"size": size}}, _SIZE, _SIZE) for size in BAD_SIZES},
+    "size too long": ({"storage": {"size": "1" * 33}}, "Too long", _SIZE),
     "size as a number": ({"storage": {"size": 10}}, _STRING, "must be a string, not a number"),
     "size null": ({"storage": {"size": None}}, _KIND, _KIND),
     "claim no name": ({"storage": {"existingClaim": "A/b"}}, _NAME, _NAME),
@@ -195,7 +244,7 @@ BAD_SPECS: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "tls without a secret": (
         {"ingress": {"tls": {}}},
         "spec.ingress.tls.secretName: Required value",
-        None,
+        "spec.ingress.tls.secretName is required",
     ),
     "server snippet": (_annotation(f"{_NGINX}/server-snippet"), "allow-list", "allow-list"),
     "configuration snippet": (

@@ -14,7 +14,7 @@ from localregistry.spec import exposure, hosts, selector, storage
 from localregistry.spec.conditions import ConditionStatus
 from localregistry.spec.names import GROUP, KIND, PLURAL, VERSION
 from localregistry.spec.nodes import Management, Resolve
-from localregistry.spec.registry import LocalRegistrySpec
+from localregistry.spec.registry import MAX_ALIASES, REPEATED_HOST, LocalRegistrySpec
 from unit.spec.bodies import body
 
 CRD: dict[str, Any] = yaml.safe_load(
@@ -92,6 +92,7 @@ def test_every_default_of_the_crd_is_one_that_was_meant() -> None:
         "spec.nodes": {},
         "spec.nodes.management": "Managed",
         "spec.nodes.resolve": "ClusterIP",
+        "spec.aliases": [],
         "spec.suspend": False,
     }
 
@@ -117,11 +118,33 @@ def test_the_enums_inside_lists_are_the_same() -> None:
     assert set(statuses) == {status.value for status in ConditionStatus}
 
 
+def _explanation() -> str:
+    faults = [f"self.matches(r'{pattern}') ? '{sentence}' :" for pattern, sentence in hosts.FAULTS]
+    return " ".join([*faults, f"'{hosts.GENERAL_FAULT}'"])
+
+
+def test_the_alias_rules_are_the_same() -> None:
+    host = _at("host")
+    aliases = _at("aliases")
+    alias = aliases["items"]
+    assert (aliases["maxItems"], aliases["default"]) == (MAX_ALIASES, [])
+    assert alias["maxLength"] == host["maxLength"] == hosts.MAX_TEXT
+    grammar, unicast, longest, public = alias["x-kubernetes-validations"]
+    address = _explanation().replace(hosts.NOT_AN_ADDRESS, hosts.ADDRESS_FAULT)
+    assert address == grammar["messageExpression"]
+    for pattern in (hosts.IPV4, hosts.IPV6):
+        assert f"self.matches(r'^{pattern.pattern}$')" in grammar["rule"]
+    assert grammar["rule"].endswith(host["x-kubernetes-validations"][0]["rule"])
+    assert unicast["message"] == hosts.UNICAST_FAULT
+    assert longest["message"] == hosts.TOO_LONG
+    assert public == host["x-kubernetes-validations"][2]
+    (repeated,) = SPEC["x-kubernetes-validations"]
+    assert (repeated["message"], repeated["fieldPath"]) == (REPEATED_HOST, ".aliases")
+
+
 def test_the_host_rules_are_the_same() -> None:
     grammar, _, public = _at("host")["x-kubernetes-validations"]
-    faults = [f"self.matches(r'{pattern}') ? '{sentence}' :" for pattern, sentence in hosts.FAULTS]
-    wanted = " ".join([*faults, f"'{hosts.GENERAL_FAULT}'"])
-    assert grammar["messageExpression"] == wanted
+    assert grammar["messageExpression"] == _explanation()
     assert grammar["rule"].startswith(f"self.matches(r'^{hosts.GRAMMAR.pattern}$')")
     assert all(f"!self.matches(r'{fault}')" in grammar["rule"] for fault in hosts.NAME_FAULTS)
     listed = public["rule"].partition("![")[2].partition("]")[0]
