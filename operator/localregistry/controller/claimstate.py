@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
+from localregistry.spec.names import FIELD_MANAGER
 from localregistry.spec.quantity import parse_quantity
 from localregistry.spec.reasons import Reason
 from localregistry.spec.registry import LocalRegistry
@@ -99,13 +100,18 @@ def unsuitable(registry: LocalRegistry, claim: Body) -> str:
 
 
 def fitted(wanted: Body, live: Body | None) -> dict[str, Any]:
-    """`wanted` with a size that the API server may be asked for.
+    """`wanted` as the API server may be asked for it, with such a size.
 
     A claim that is not bound takes no change of size. One that others made larger stays so, and so
     does one that got a volume which is large enough.
     """
     if live is None:
         return dict(wanted)
+    if _class_is_ours(live):
+        # Applied once, by a LocalRegistry that has left the claim behind: to leave it out now would
+        # be to remove it, which the API server refuses.
+        spec = {"storageClassName": live["spec"]["storageClassName"], **wanted["spec"]}
+        wanted = {**wanted, "spec": spec}
     status = live.get("status") or {}
     capacity = str((status.get("capacity") or {}).get("storage") or "0")
     enough = max(_quantity(_size(live)), _quantity(capacity))
@@ -168,6 +174,15 @@ def _kept(name: str, field: str, live: str, wanted: str) -> str:
     return (
         f"{name} is there already, with images maybe, and has {field} {live}, not {wanted}. "
         f"To use it, make the LocalRegistry anew with {live}; else delete or rename the claim"
+    )
+
+
+def _class_is_ours(live: Body) -> bool:
+    return any(
+        entry.get("manager") == FIELD_MANAGER
+        and entry.get("operation") == "Apply"
+        and "f:storageClassName" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+        for entry in live["metadata"].get("managedFields") or ()
     )
 
 

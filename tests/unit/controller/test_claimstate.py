@@ -215,3 +215,25 @@ def test_the_size_that_is_asked_for_where_the_claim_is(
     if live:
         asks_more = size == "2Gi"
         assert claimstate.grows(fitted, live) is asks_more
+
+
+def _applied(manager: str, **fields: Any) -> dict[str, Any]:
+    return {"manager": manager, "operation": "Apply", "fieldsV1": {"f:spec": fields}}
+
+
+@pytest.mark.parametrize(
+    ("entries", "kept"),
+    [
+        ([_applied("localregistry-operator", **{"f:storageClassName": {}})], "slow"),
+        ([_applied("localregistry-operator", **{"f:resources": {}})], None),
+        ([_applied("somebody", **{"f:storageClassName": {}})], None),
+        ([], None),
+    ],
+    ids=["by us", "by default", "by somebody else", "by whom nobody knows"],
+)
+def test_a_class_is_applied_on_where_it_was_given(
+    entries: list[dict[str, Any]], kept: str | None
+) -> None:
+    live = claim(storageClassName="slow")
+    live["metadata"] = {**META, "managedFields": entries}
+    assert claimstate.fitted(claim(), live)["spec"].get("storageClassName") == kept
