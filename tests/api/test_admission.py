@@ -293,6 +293,32 @@ def test_a_change_is_allowed_or_refused_with_its_sentence(
     assert sentence in answer.get("message", "")
 
 
+@pytest.mark.parametrize(
+    ("capacity", "size", "sentence"),
+    [
+        ("5Gi", "5Gi", ""),
+        ("5Gi", "6Gi", ""),
+        ("5Gi", "4Gi", _ONLY_GROWS + "4Gi is smaller than 9Gi"),
+        ("20Gi", "8Gi", _ONLY_GROWS + "8Gi is smaller than 9Gi"),
+        ("?", "5Gi", _ONLY_GROWS + "5Gi is smaller than 9Gi"),
+    ],
+    ids=["to what it has", "to more", "below it", "of a volume that is larger", "of one unknown"],
+)
+def test_a_size_that_the_volume_never_got_may_be_taken_back(
+    api: ApiServer, namespace: str, capacity: str, size: str, sentence: str
+) -> None:
+    collection = _COLLECTION.replace("/default/", f"/{namespace}/")
+    body = _body(_with_host({"storage": {"size": "9Gi"}}))
+    assert api.request("POST", collection, body)[0] == 201
+    path, told = f"{collection}/dev", {"status": {"storage": {"capacity": capacity}}}
+    assert api.request("PATCH", f"{path}/status", told, content_type=_MERGE)[0] == 200
+    # What a user sends as status does not count.
+    patch = {"spec": {"storage": {"size": size}}, "status": {"storage": {"capacity": "1Mi"}}}
+    status, answer = api.request("PATCH", path, patch, content_type=_MERGE)
+    assert status == (422 if sentence else 200), answer
+    assert sentence in answer.get("message", "")
+
+
 TEN_BAD_RESOURCES = {
     "host docker.io": ("host: docker.io", "docker.io is a public registry"),
     "host *": ("host: '*'", "must be one name: a wildcard would make nodes trust every registry"),
