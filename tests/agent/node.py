@@ -206,4 +206,5 @@ class Node:
     def check_runs(self) -> None:
         """The node is as good as before: its runtime starts anew, and runs a container."""
         self.runtime.restart()
-        assert self.runtime.run_container().strip().endswith("it runs")
+        output = self.runtime.run_container()
+        assert output.strip().endswith("it runs"), f"it printed {output!r}"

@@ -215,7 +215,18 @@ class Docker(Runtime):
         self.machine.run("docker", "rm", "--force", "stays")
 
     def run_container(self) -> str:
-        return self.machine.run("docker", "run", "--rm", "--network=none", images.LOCAL)[1]
+        """Not attached: of a container that ends at once an attached client may miss the output."""
+        name = f"case-{time.monotonic_ns()}"
+        run = ("docker", "run", "--detach", "--network=none", "--name", name, images.LOCAL)
+        self.machine.run(*run)
+        try:
+            code = self.machine.run("docker", "wait", name)[1].strip()
+            output = self.machine.run("docker", "logs", name)[1]
+        finally:
+            self.machine.run("docker", "rm", "--force", name)
+        if code != "0":
+            raise RuntimeError(f"the container ended with {code}: {output}")
+        return output
 
 
 class Containerd(Runtime):
