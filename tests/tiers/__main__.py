@@ -34,8 +34,8 @@ EXPECTED = {
     "e2e": "some minutes on a cluster that is there; about 25 minutes where all must be built",
 }
 
-# Processes by default, and with --long. Each of the agent's tests has a node of its own, each process
-# of `faults` an API server; they wait more than they compute.
+# Processes by default, and with --long. Each of the agent's tests has a node of its own, each
+# process of `faults` an API server; they wait more than they compute.
 SIDE_BY_SIDE = {"agent": (4, 10), "faults": (3, 4)}
 
 # Tests of a tier that do without what its folder's conftest builds.
