@@ -102,6 +102,78 @@ def test_a_registry_that_changes_to_a_held_host_gets_nothing_however_old_it_is(l
     assert lab.condition("young")["status"] == "True"
 
 
+def test_an_alias_that_is_held_is_left_out_until_its_holder_goes(lab: Lab) -> None:
+    lab.add_node("node-a")
+    for name, aliases in (("first", []), ("second", ["first.example.internal:5000", "b.example"])):
+        lab.apply(name, aliases=aliases)
+        lab.bring_up(name)
+    lab.wait_for("first", "Ready", "Ready", timeout=20)
+    message = lab.wait_for("second", "NodesReady", "HostConflict", timeout=20)["message"]
+    assert f"first.example.internal is held by LocalRegistry {lab.namespace}/first" in message
+    assert lab.condition("second")["reason"] == "HostConflict"
+    held = {("first.example.internal",), ("second.example.internal", "b.example")}
+    wait_until(lambda: _trusted(lab) == held, timeout=10, what="what each of them has")
+    assert _rules(lab, "second") == ["second.example.internal", "b.example"]
+    lab.delete(LREG, "first")
+    lab.wait_for("second", "Ready", "Ready", timeout=60)
+    assert _trusted(lab) == {
+        ("second.example.internal", "first.example.internal:5000", "b.example")
+    }
+    assert _rules(lab, "second") == [
+        *("second.example.internal", "first.example.internal", "b.example")
+    ]
+
+
+@pytest.mark.parametrize("young_is_up", [True, False], ids=["trusted", "not yet trusted"])
+def test_an_older_one_that_adds_a_held_name_as_alias_gets_nothing(
+    lab: Lab, young_is_up: bool
+) -> None:
+    lab.add_node("node-a")
+    lab.apply("old")
+    lab.bring_up("old")
+    lab.wait_for("old", "Ready", "Ready", timeout=20)
+    # Ages are in seconds, and of one second the first by name is the older.
+    lab.apply("young", aliases=["shared.example"])
+    if young_is_up:
+        lab.bring_up("young")
+        lab.wait_for("young", "Ready", "Ready", timeout=20)
+    else:
+        lab.wait_for("young", "NodesReady", "WaitingForRegistry", timeout=20)
+    lab.apply("old", aliases=["shared.example:5000", "young.example.internal:80"])
+    lab.wait_for("old", "NodesReady", "HostConflict", timeout=20)
+    if not young_is_up:
+        lab.bring_up("young")
+    lab.wait_for("young", "Ready", "Ready", timeout=20)
+    assert _trusted(lab) == {
+        ("old.example.internal",),
+        ("young.example.internal", "shared.example"),
+    }
+
+
+def test_a_host_that_another_has_as_alias_gets_nothing_until_the_alias_goes(lab: Lab) -> None:
+    lab.add_node("node-a")
+    lab.apply("first", aliases=["second.example.internal"])
+    lab.bring_up("first")
+    lab.wait_for("first", "Ready", "Ready", timeout=20)
+    lab.apply("second")
+    lab.bring_up("second")
+    lab.wait_for("second", "NodesReady", "HostConflict", timeout=20)
+    assert not lab.exists("ingress", "second-registry")
+    lab.apply("first", aliases=[])
+    lab.wait_for("second", "Ready", "Ready", timeout=60)
+    assert _trusted(lab) == {("first.example.internal",), ("second.example.internal",)}
+    assert lab.condition("first")["status"] == "True"
+
+
+def _trusted(lab: Lab) -> set[tuple[str, ...]]:
+    return {entry.names for entry in lab.trusted().registries}
+
+
+def _rules(lab: Lab, name: str) -> list[str]:
+    rules = lab.get("ingress", f"{name}-registry")["spec"]["rules"]
+    return [str(rule["host"]) for rule in rules]
+
+
 def test_a_claim_with_images_that_vanished_is_never_silently_replaced(lab: Lab) -> None:
     lab.apply("dev")
     lab.bring_up("dev")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from localregistry.controller import naming
 from localregistry.controller.children import owner_uid
 from localregistry.controller.events import Events
 from localregistry.controller.finalizer import Finalizer
@@ -24,6 +25,7 @@ from localregistry.controller.work import Body, Work
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec import names
 from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
+from localregistry.spec.nodes import Management
 from localregistry.spec.reasons import Reason
 from localregistry.spec.registry import InvalidSpec, LocalRegistry
 
@@ -44,6 +46,7 @@ class Reconciler:
     ) -> None:
         self._api = api
         self._trust = trust
+        self._policy = config.host_policy
         self._usages = usages
         self._steps = Steps(api, config, trust, push=push, clock=clock)
         self._status = StatusWriter(api, posts, clock=clock)
@@ -119,9 +122,20 @@ class Reconciler:
                 self._usages.forget(uid)
 
     async def _suspend(self, body: Body, registry: LocalRegistry) -> float | None:
-        """Everything stays as it is, trust included; only that this was seen is told."""
+        """Everything stays as it is, trust included; only that this was seen is told.
+
+        What the policy grants no longer is withdrawn all the same: it is not the tenant's to keep.
+        """
         self._trust.frozen(registry, address=await self._lost_address(registry))
-        await self._status.write_conditions(body, [])
+        refused = self._policy.refused(registry.namespace, registry.spec.hosts)
+        conditions: list[Condition] = []
+        if refused and registry.spec.nodes.management is not Management.UNMANAGED:
+            reason, message = naming.not_allowed(registry, self._policy, *refused)
+            conditions = [
+                Condition(which, ConditionStatus.FALSE, reason, message)
+                for which in (ConditionType.READY, ConditionType.NODES_READY)
+            ]
+        await self._status.write_conditions(body, conditions)
         return None
 
     async def _lost_address(self, registry: LocalRegistry) -> str:

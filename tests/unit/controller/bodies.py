@@ -135,7 +135,9 @@ async def until(condition: Callable[[], object], *, seconds: float = 2.0) -> Non
 class Trust:
     """A NodeTrust with all that it says to others written down."""
 
-    def __init__(self, api: StandInApi, fleet: Fleet | None = None) -> None:
+    def __init__(
+        self, api: StandInApi, fleet: Fleet | None = None, config: OperatorConfig = CONFIG
+    ) -> None:
         self.clock = Clock(1000.0)
         self.fleet = fleet or Fleet()
         self.woken: list[Key] = []
@@ -143,7 +145,7 @@ class Trust:
         self.told: list[str] = []
         self.trust = NodeTrust(
             api,
-            CONFIG,
+            config,
             self.fleet,
             wake=self.woken.append,
             wake_trust=self._wake_trust,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from localregistry.controller.main import parse
 from localregistry.resources.config import OperatorConfig
+from localregistry.spec.policy import Grant, HostPolicy
 
 DEFAULT = OperatorConfig()
+TABLE = '[{"namespaces": ["a"], "hosts": ["*"]}]'
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,10 @@ DEFAULT = OperatorConfig()
         ([], {}, "image_pull_secrets", []),
         ([], {"AGENT_PULL_SECRETS": "a, b,,"}, "image_pull_secrets", ["a", "b"]),
         (["--image-pull-secrets", "c"], {"AGENT_PULL_SECRETS": "a"}, "image_pull_secrets", ["c"]),
+        ([], {}, "host_policy", HostPolicy()),
+        ([], {"HOST_POLICY": ""}, "host_policy", HostPolicy()),
+        ([], {"HOST_POLICY": TABLE}, "host_policy", HostPolicy((Grant(("a",), ("*",)),))),
+        (["--host-policy", "[]"], {"HOST_POLICY": TABLE}, "host_policy", HostPolicy()),
         ([], {}, "health_port", 8080),
         ([], {"HEALTH_PORT": "9"}, "health_port", 9),
         (["--health-port", "7"], {"HEALTH_PORT": "9"}, "health_port", 7),
@@ -52,6 +59,13 @@ def test_options_win_over_the_environment_and_that_over_the_defaults(
     [
         (["--agent-privileged", "maybe"], {}, "--agent-privileged"),
         ([], {"AGENT_PRIVILEGED": "maybe"}, "--agent-privileged"),
+        (["--host-policy", "{}"], {}, "hostPolicy must be a list"),
+        (["--host-policy", "@/nowhere"], {}, "No such file or directory: '/nowhere'"),
+        (
+            [],
+            {"HOST_POLICY": '[{"namespaces": ["A"], "hosts": ["*"]}]'},
+            "'A' is neither a namespace",
+        ),
         (["--health-port", "http"], {}, "--health-port"),
         (["--resync-seconds", "0"], {}, "'0' is not a number of seconds from 1 on"),
         (["--resync-seconds", "-5"], {}, "is not a number of seconds from 1 on"),
@@ -71,6 +85,12 @@ def test_what_cannot_be_read_is_told_by_the_option_s_name(
         parse(argv, environ)
     assert raised.value.code == 2
     assert told in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_table_of_hosts_is_read_from_a_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    path.write_text(TABLE)
+    assert parse([f"--host-policy=@{path}"], {}).host_policy == HostPolicy.parse(TABLE)
 
 
 def test_the_help_names_the_environment(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from localregistry.controller.kinds import (
 from localregistry.controller.probe import PushFailed
 from localregistry.controller.reconcile import Reconciler
 from localregistry.controller.usages import Usages
+from localregistry.resources.config import OperatorConfig
 from localregistry.trust import Report
 from unit.controller.bodies import (
     CHILD,
@@ -38,17 +39,22 @@ class World:
     """The reconciler with an API server in memory and a registry whose push a test decides."""
 
     def __init__(
-        self, *, api: StandInApi | None = None, usages: Usages | None = None, **given: Any
+        self,
+        *,
+        api: StandInApi | None = None,
+        usages: Usages | None = None,
+        config: OperatorConfig = CONFIG,
+        **given: Any,
     ) -> None:
         self.api = api or StandInApi()
         self.clock = Clock()
-        self.given = Trust(self.api)
+        self.given = Trust(self.api, config=config)
         self.trust = self.given.trust
         self.pushes: list[str] = []
         self.refused = ""
         posts = Events(self.api, instance="op-1", namespace=SYSTEM)
         self.reconciler = Reconciler(
-            *(self.api, CONFIG, self.trust, posts),
+            *(self.api, config, self.trust, posts),
             push=self._push,
             usages=usages,
             clock=self.clock,

@@ -12,6 +12,7 @@ from localregistry import trust
 from localregistry.resources import node_agent
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec import names
+from localregistry.spec.policy import NAMES_ONLY, HostPolicy
 from localregistry.version import VERSION
 
 Manifest = dict[str, Any]
@@ -208,6 +209,31 @@ def test_the_crd_is_the_kind_that_the_operator_reconciles(one: Any) -> None:
         names.PLURAL,
     )
     assert names.VERSION in [version["name"] for version in spec["versions"]]
+
+
+def test_by_default_every_namespace_may_declare_every_name(
+    one: Any, environment: dict[str, Any]
+) -> None:
+    variables = one("ValidatingAdmissionPolicy")["spec"]["variables"]
+    [table] = [item["expression"] for item in variables if item["name"] == "table"]
+    assert table == environment["HOST_POLICY"]
+    assert HostPolicy.parse(table) == OperatorConfig().host_policy
+
+
+def test_the_policy_judges_only_what_a_request_adds_and_takes_no_parameters(one: Any) -> None:
+    spec = one("ValidatingAdmissionPolicy")["spec"]
+    binding = one("ValidatingAdmissionPolicyBinding")
+    assert "paramKind" not in spec
+    assert binding["spec"] == {
+        "policyName": one("ValidatingAdmissionPolicy")["metadata"]["name"],
+        "validationActions": ["Deny"],
+    }
+    [rule] = spec["matchConstraints"]["resourceRules"]
+    assert (rule["operations"], rule["resources"]) == (["CREATE", "UPDATE"], [names.PLURAL])
+    assert [condition["name"] for condition in spec["matchConditions"]] == ["host-or-alias-changed"]
+    [validation] = spec["validations"]
+    assert NAMES_ONLY in validation["messageExpression"]
+    assert validation["reason"] == "Forbidden"
 
 
 def test_no_image_floats(root: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from localregistry.spec import policy
+
 Schema = dict[str, Any]
 
 # Set by Helm itself in a chart that is a dependency; it has no default here.
@@ -101,6 +103,18 @@ def test_every_object_of_the_schema_refuses_unknown_names(schema: Schema) -> Non
         assert node["additionalProperties"] is False, path or "top level"
 
 
+def rule(**change: Any) -> Schema:
+    return {"hostPolicy": [{"namespaces": ["a"], "hosts": ["*"]} | change]}
+
+
+def test_the_patterns_of_the_host_policy_are_those_that_the_operator_reads(schema: Schema) -> None:
+    parts = schema["properties"]["hostPolicy"]["items"]["properties"]
+    assert parts["namespaces"]["items"]["pattern"] == f"^({policy.NAMESPACES.pattern})$"
+    assert parts["hosts"]["items"]["pattern"] == f"^({policy.HOSTS.pattern})$"
+    assert parts["hosts"]["items"]["maxLength"] == policy.MAX_HOST
+    assert list(faults(rule(hosts=["*.a.b", "10.0.0.0/8", "fd00::/8"]), schema, schema, "")) == []
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
@@ -113,6 +127,12 @@ def test_every_object_of_the_schema_refuses_unknown_names(schema: Schema) -> Non
         ({"image": {"repository": "a/b", "tag": "a b"}}, ".image.tag does not match"),
         ({"image": {"tag": "1"}}, ".image.repository is missing"),
         ({"imagePullSecrets": ["a"]}, ".imagePullSecrets[0] is not of type object"),
+        ({"hostPolicy": {}}, ".hostPolicy is not of type array"),
+        (rule(namespaces=["a b"]), ".hostPolicy[0].namespaces[0] does not match"),
+        (rule(hosts=["a.b:80"]), ".hostPolicy[0].hosts[0] does not match"),
+        (rule(hosts=["a' || true || '"]), ".hostPolicy[0].hosts[0] does not match"),
+        (rule(host="x"), ".hostPolicy[0].host is unknown"),
+        ({"hostPolicy": [{"hosts": ["*"]}]}, ".hostPolicy[0].namespaces is missing"),
         ({"crds": {"enabled": None}}, ".crds.enabled is not of type boolean"),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else None,

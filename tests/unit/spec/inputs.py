@@ -16,6 +16,9 @@ from unit.spec.host_table import BAD_ALIASES, BAD_HOSTS, GOOD_ALIASES, GOOD_HOST
 from unit.spec.spec_table import BAD_SPECS, GOOD_SPECS
 
 CRD = Path(__file__).resolve().parents[3] / "crds" / "localregistries.yaml"
+CRD_SCHEMA: dict[str, Any] = yaml.safe_load(CRD.read_text(encoding="utf-8"))["spec"]["versions"][0][
+    "schema"
+]["openAPIV3Schema"]["properties"]["spec"]
 HOST = "registry.example.internal"
 
 # One value of each shape that JSON knows, and some of which a careless reader makes another.
@@ -62,12 +65,10 @@ def _specs() -> Iterator[tuple[str, Input]]:
 
 def _shapes() -> Iterator[tuple[str, Input]]:
     """Every field with every shape that is not its own."""
-    version = yaml.safe_load(CRD.read_text(encoding="utf-8"))["spec"]["versions"][0]
-    schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     for name, value in SHAPES.items():
         if name != "an object":
             yield f"spec is {name}", Input(value, False)
-    for path, inner in _fields(schema, ()):
+    for path, inner in _fields(CRD_SCHEMA, ()):
         for name, value in SHAPES.items():
             if value is None or _is_of(value, inner) or (path[0] in OF_PODS and len(path) > 1):
                 continue
