@@ -16,6 +16,7 @@ from agent.node import ADDRESS, Node, registry
 from agent.runtimes import Containerd, Docker
 from localregistry.agent import daemonjson, hostsdir, hoststoml, names, wire
 from localregistry.agent.grpc import CallError
+from unit.spec.host_table import GOOD_ADDRESSES
 
 FEW, MANY = 200, 10_000
 RELOAD_SECONDS = 5.0
@@ -79,7 +80,7 @@ def _by_cri(containerd: Containerd, hosts: list[str]) -> dict[str, str]:
 
 
 def test_the_agent_takes_every_host_that_the_operator_takes() -> None:
-    for host in hostnames.accepted(FEW):
+    for host in (*hostnames.accepted(FEW), *GOOD_ADDRESSES):
         assert names.check(host, ADDRESS, 80) is None, host
 
 
@@ -92,6 +93,11 @@ def test_the_agent_takes_ten_thousand_hosts_that_the_operator_takes() -> None:
 @only("docker")
 def test_docker_takes_every_host_that_is_accepted(node: Node) -> None:
     _docker_takes(node, hostnames.accepted(FEW))
+
+
+@only("docker")
+def test_docker_takes_every_address_that_an_alias_may_be(node: Node) -> None:
+    _docker_takes(node, GOOD_ADDRESSES)
 
 
 @pytest.mark.long
@@ -115,6 +121,20 @@ def test_control_one_host_that_is_not_accepted_takes_all_others_along(node: Node
     assert docker.insecure() == before
 
 
+@only("docker-20.10")
+def test_control_an_ipv6_address_without_its_port_keeps_an_old_daemon_from_starting(
+    node: Node,
+) -> None:
+    docker = node.runtime
+    assert isinstance(docker, Docker)
+    node.machine.write(docker.config_path, json.dumps({"insecure-registries": ["[fd00::1]"]}))
+    docker.stop()
+    with pytest.raises(RuntimeError, match=r"\[fd00::1\]"):
+        docker.start()
+    node.machine.write(docker.config_path, None)
+    docker.start()
+
+
 @only("hosts.toml")
 def test_pulls_of_every_host_that_is_accepted_go_where_its_file_says(node: Node) -> None:
     _pulls_arrive(node, hostnames.accepted(FEW))
@@ -124,6 +144,11 @@ def test_pulls_of_every_host_that_is_accepted_go_where_its_file_says(node: Node)
 @only("hosts.toml")
 def test_pulls_of_ten_thousand_hosts_go_where_their_files_say(node: Node) -> None:
     _pulls_arrive(node, hostnames.accepted(MANY))
+
+
+@only("hosts.toml")
+def test_pulls_of_every_address_go_where_its_file_says(node: Node) -> None:
+    _pulls_arrive(node, GOOD_ADDRESSES)
 
 
 @only("hosts.toml")
