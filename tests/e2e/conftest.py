@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e import images, install
-from e2e.cluster import LREG, REGISTRIES, Cluster, Node
+from e2e.cluster import LREG, REGISTRIES, SYSTEM, Cluster, Node
 from e2e.demo import namespace
 from e2e.images import Images
 
@@ -29,6 +29,10 @@ def cluster(bare_cluster: Cluster, built: Images) -> Cluster:
     bare_cluster.kubectl("apply", "-f", "-", input=namespace(REGISTRIES))
     install.install(bare_cluster, built)
     bare_cluster.kubectl("delete", LREG, "--all", "-A", "--timeout=60s")
+    if bare_cluster.exists("daemonset", "node-agent", "-n", SYSTEM):
+        # Of an earlier tree: its pods go while the first test looks at the node's containers.
+        rollout = ("rollout", "status", "daemonset", "node-agent", "-n", SYSTEM)
+        bare_cluster.kubectl(*rollout, "--timeout=120s")
     return bare_cluster
 
 
