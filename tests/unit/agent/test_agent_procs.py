@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -20,7 +21,9 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="the node's daemons ar
 
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(["sleep", "60"])
+    # Under nohup a child would ignore the very signal that is tested.
+    default = functools.partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
+    process = subprocess.Popen(["sleep", "60"], preexec_fn=default)
     yield process
     process.kill()
     process.wait()
