@@ -192,7 +192,7 @@ class Agent:
         except (files.Refused, OSError) as error:
             if isinstance(error, OSError):
                 error = files.refusal(error, Path(error.filename or "This node"))
-            everyone = {registry.uid for registry in goal.registries} | self._remembered()
+            everyone = {registry.uid for registry in goal.registries} | journal.uids()
             self._pass = _Pass(dict.fromkeys(everyone, error.result()))
             self._verifier.want({})
             return
@@ -211,6 +211,7 @@ class Agent:
         self, writer: AnyWriter, goal: Goal, found: Detected | NodeResult
     ) -> tuple[Plan, Mapping[str, NodeResult]]:
         """Plans, and applies under the lock where there is something to do and it is time to."""
+        journal = self._state.journal
         plan: Plan = writer.plan(goal.registries, found)
         if not plan.reload:
             self._pace.calm()
@@ -219,7 +220,7 @@ class Agent:
         held = self._contention.review(goal, [change.path for change in plan.changes])
         if held:
             plan = plan.without(held)
-            contended = {uid: held[path] for path in held for uid in self._served_by(path)}
+            contended = {uid: held[path] for path in held for uid in journal.uids([path])}
             if plan.idle:
                 return plan, contended
         else:
@@ -247,17 +248,12 @@ class Agent:
         """Whether something on the node is wanted no longer: taking trust away never waits."""
         wanted = {name for registry in goal.registries for name in registry.names}
         wanted |= {names.host_of(name) for name in wanted}
-        journal = self._state.journal
-        records = [record for path in journal.paths() if (record := journal.get(path))]
+        records = self._state.journal.records().values()
         return (
-            bool(self._remembered() - {registry.uid for registry in goal.registries})
+            bool(self._state.journal.uids() - {registry.uid for registry in goal.registries})
             or any(change.after is None for change in plan.changes)
             or any(record.entries.keys() - wanted for record in records if not record.writer)
         )
-
-    def _served_by(self, path: str) -> set[str]:
-        record = self._state.journal.get(path)
-        return set(record.entries.values()) if record else set()
 
     def _leave_others(self, kind: str) -> Mapping[str, NodeResult]:
         """Takes away what was written for a runtime that the node had before."""
@@ -306,7 +302,7 @@ class Agent:
     def _publish(self, goal: Goal) -> None:
         wanted = {registry.uid for registry in goal.registries}
         exceptions: dict[str, NodeResult] = {}
-        for uid in self._remembered() - wanted:
+        for uid in self._state.journal.uids() - wanted:
             waiting = NodeResult(NodeReason.PENDING, "It is being withdrawn from this node.")
             exceptions[uid] = self._pass.results.get(uid, waiting)
         for uid in wanted:
@@ -322,12 +318,6 @@ class Agent:
             if result != self._said.get(uid):
                 self._log(f"{uid}: {f'{result.reason}: {result.message}' if result else 'done'}")
         self._said = exceptions
-
-    def _remembered(self) -> set[str]:
-        """The UIDs that the journal serves."""
-        journal = self._state.journal
-        records = (journal.get(path) for path in journal.paths())
-        return {uid for record in records if record for uid in record.entries.values()}
 
     def _writer_for(self, runtime: str) -> AnyWriter:
         if self._writer is None or self._writer[0] != runtimes.kind(runtime):
