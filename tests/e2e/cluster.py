@@ -64,20 +64,17 @@ class Node:
     def files(self) -> dict[str, str]:
         """Every watched path with its type, mode, owner, target and content's digest.
 
-        containerd's certs.d may be absent: the agent makes it, and takes it away again.
+        containerd's certs.d may be absent: the agent makes it, and takes it away again. What comes
+        or goes meanwhile has no digest, or is left out: it is not as it was.
         """
         paths = " ".join(WATCHED)
-        listing = self.run(
-            f"for p in {paths}; do [ -e $p ] && "
-            "find $p -printf '%p\\t%y %m %U:%G %l\\n'; done; true"
-        )
-        sums = self.run(
-            f"for p in {paths}; do [ -e $p ] && find $p -type f -exec sha256sum {{}} +; done; true"
-        )
+        listing = self.run(f"find {paths} -printf '%p\\t%y %m %U:%G %l\\n' 2>/dev/null || true")
+        sums = self.run(f"find {paths} -type f -exec sha256sum {{}} + 2>/dev/null || true")
         found = dict(line.split("\t", 1) for line in listing.splitlines())
         for line in sums.splitlines():
             digest, path = line.split(None, 1)
-            found[path] += f" {digest}"
+            if path in found:
+                found[path] += f" {digest}"
         return found
 
     def read(self, path: str) -> str:
