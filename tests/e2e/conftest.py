@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from e2e import images, install
-from e2e.cluster import LREG, REGISTRIES, SYSTEM, Cluster, Node
+from e2e.cluster import LREG, REGISTRIES, SYSTEM, Cluster, Node, wait_until
 from e2e.demo import namespace
 from e2e.images import Images
 
@@ -29,11 +30,21 @@ def cluster(bare_cluster: Cluster, built: Images) -> Cluster:
     bare_cluster.kubectl("apply", "-f", "-", input=namespace(REGISTRIES))
     install.install(bare_cluster, built)
     bare_cluster.kubectl("delete", LREG, "--all", "-A", "--timeout=60s")
-    if bare_cluster.exists("daemonset", "node-agent", "-n", SYSTEM):
+    agents = ("daemonset", "node-agent", "-n", SYSTEM)
+    if bare_cluster.exists(*agents):
         # Of an earlier tree: its pods go while the first test looks at the node's containers.
-        rollout = ("rollout", "status", "daemonset", "node-agent", "-n", SYSTEM)
-        bare_cluster.kubectl(*rollout, "--timeout=120s")
+        wait_until(
+            lambda: _image(bare_cluster.get(*agents)) == built.agent,
+            timeout=60,
+            what="the operator to bring its agents",
+        )
+        bare_cluster.kubectl("rollout", "status", *agents, "--timeout=120s")
     return bare_cluster
+
+
+def _image(daemon_set: dict[str, Any]) -> str:
+    (container,) = daemon_set["spec"]["template"]["spec"]["containers"]
+    return str(container["image"])
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from localregistry.agent import runtimes
 from localregistry.agent.agent import Agent
 from localregistry.agent.guest import Guest
-from localregistry.agent.helper import Helper
+from localregistry.agent.helper import Helper, Runtime
 from localregistry.agent.inputs import Inputs
 from localregistry.agent.paths import HostRoot
 from localregistry.agent.procs import Processes
@@ -112,22 +112,43 @@ def _variable(name: str) -> str:
 def build(options: SimpleNamespace) -> Agent:
     """The agent that the options describe."""
     host = HostRoot(Path(options.host_root))
-    state_dir = options.state_dir or str(host.resolve("/var/lib/localregistry"))
-    state = State(Path(state_dir))
-    guest = Guest(host, state.journal, _log)
-    processes = Processes(Path(options.proc_root))
-    calls = Helper()
+    return assemble(
+        host=host,
+        state_dir=Path(options.state_dir or host.resolve("/var/lib/localregistry")),
+        trust_file=Path(options.trust_file),
+        task_file=Path(options.task_file),
+        processes=Processes(Path(options.proc_root)),
+        calls=Helper(),
+        clock=time.monotonic,
+        log=_log,
+    )
+
+
+def assemble(
+    *,
+    host: HostRoot,
+    state_dir: Path,
+    trust_file: Path,
+    task_file: Path,
+    processes: Processes,
+    calls: Runtime,
+    clock: Callable[[], float],
+    log: Callable[[str], None],
+) -> Agent:
+    """An agent of these parts; `clock` is monotonic seconds, `log` takes one line."""
+    state = State(state_dir)
+    guest = Guest(host, state.journal, log)
     return Agent(
-        inputs=Inputs(Path(options.trust_file), Path(options.task_file), state.goal()),
+        inputs=Inputs(trust_file, task_file, state.goal()),
         state=state,
         guest=guest,
         make_writer=lambda runtime: runtimes.writer(
-            runtime, guest=guest, processes=processes, calls=calls, clock=time.monotonic
+            runtime, guest=guest, processes=processes, calls=calls, clock=clock
         ),
         calls=calls,
         alive=processes.alive,
-        clock=time.monotonic,
-        log=_log,
+        clock=clock,
+        log=log,
     )
 
 

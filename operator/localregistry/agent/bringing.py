@@ -55,7 +55,8 @@ class Bringing:
         contended: dict[str, NodeResult] = {}
         if held:
             plan = plan.without(held)
-            contended = {uid: held[path] for path in held for uid in self._served_by(path)}
+            journal = self._state.journal
+            contended = {uid: held[path] for path in held for uid in journal.uids([path])}
             if plan.idle:
                 return Brought(plan, contended)
         paced = plan.reload and not withdraws(self._state.journal, goal, plan)
@@ -84,16 +85,12 @@ class Bringing:
                 left |= make_writer(f"{other}://").revert()
         return left
 
-    def _served_by(self, path: str) -> set[str]:
-        record = self._state.journal.get(path)
-        return set(record.entries.values()) if record else set()
-
 
 def withdraws(journal: Journal, goal: Goal, plan: Plan) -> bool:
     """Whether something on the node is wanted no longer: taking trust away never waits."""
     wanted = {name for registry in goal.registries for name in registry.names}
     wanted |= {names.host_of(name) for name in wanted}
-    records = [record for path in journal.paths() if (record := journal.get(path))]
+    records = journal.records().values()
     return (
         bool(journal.uids() - {registry.uid for registry in goal.registries})
         or any(change.after is None for change in plan.changes)

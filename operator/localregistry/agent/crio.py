@@ -92,14 +92,11 @@ class Crio(Writer[Found, FilesPlan]):
     def _waiting(self) -> dict[str, NodeResult]:
         """For those whose files CRI-O was not told of."""
         result = NodeResult(NodeReason.PENDING, "CRI-O is told of its registries when it answers.")
-        return dict.fromkeys(self._uids(self._own.pending()), result)
+        return dict.fromkeys(self.guest.journal.uids(self._own.pending()), result)
 
     def _everyone(self, wanted: Sequence[TrustedRegistry]) -> set[str]:
-        return {registry.uid for registry in wanted} | self._uids(self._own.remembered())
-
-    def _uids(self, paths: Sequence[str]) -> set[str]:
-        records = [self.guest.journal.get(path) for path in paths]
-        return {uid for record in records if record for uid in record.entries.values()}
+        ours = self.guest.journal.uids(self._own.remembered())
+        return {registry.uid for registry in wanted} | ours
 
     def _conflict(
         self, registry: TrustedRegistry, others: Mapping[str, Collection[str]]

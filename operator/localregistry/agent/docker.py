@@ -179,10 +179,7 @@ class Docker(Writer[Found, DockerPlan]):
         return self._info[2]
 
     def _refuse_all(self, wanted: Sequence[TrustedRegistry], result: NodeResult) -> DockerPlan:
-        uids = {registry.uid for registry in wanted}
-        for path in self.guest.journal.paths():
-            record = self.guest.journal.get(path)
-            uids |= set(record.entries.values()) if record else set()
+        uids = {registry.uid for registry in wanted} | self.guest.journal.uids()
         return DockerPlan(refused=dict.fromkeys(uids, result))
 
 

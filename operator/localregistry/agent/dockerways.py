@@ -119,11 +119,8 @@ class AnyDocker(Writer[Found, WaysPlan]):
 
     def _edited(self) -> bool:
         """Whether something of the graphdriver store's way is on the node."""
-        journal = self.guest.journal
-        records = (journal.get(path) for path in journal.paths())
-        return any(r is not None and not r.writer for r in records) or hostsblock.present(
-            self.guest
-        )
+        records = self.guest.journal.records().values()
+        return any(not record.writer for record in records) or hostsblock.present(self.guest)
 
     def _edits(self) -> Docker:
         if self._editor is None:

@@ -119,8 +119,7 @@ class Guest:
     @property
     def interrupted(self) -> bool:
         """Whether a write in place did not come to its end."""
-        records = (self.journal.get(path) for path in self.journal.paths())
-        return any(record.torn is not None for record in records if record)
+        return any(record.torn is not None for record in self.journal.records().values())
 
     def recover(self) -> list[str]:
         """Mends what a kill left: a file half written in place gets its old content, and temporary

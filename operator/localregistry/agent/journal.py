@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,15 @@ class Journal:
     def paths(self) -> list[str]:
         return sorted(self._records)
 
-    def uids(self) -> set[str]:
-        """Whom the records serve."""
-        return {uid for record in self._records.values() for uid in record.entries.values()}
+    def records(self) -> dict[str, Record]:
+        """By path, in their order."""
+        return {path: self._records[path] for path in self.paths()}
+
+    def uids(self, paths: Iterable[str] | None = None) -> set[str]:
+        """The registries that these files serve; None: all that are known."""
+        asked = self._records if paths is None else paths
+        records = [self._records[path] for path in asked if path in self._records]
+        return {uid for record in records for uid in record.entries.values()}
 
     @property
     def empty(self) -> bool:

@@ -102,15 +102,11 @@ class OwnFiles:
 
     def remembered(self) -> list[str]:
         """Paths that the journal knows as this kind's."""
-        journal = self.guest.journal
-        known = ((path, journal.get(path)) for path in journal.paths())
-        return [path for path, record in known if record and record.writer == self.kind]
+        return list(self._records())
 
     def pending(self) -> list[str]:
         """Those whose last change the runtime was not told of."""
-        journal = self.guest.journal
-        known = ((path, journal.get(path)) for path in self.remembered())
-        return [path for path, record in known if record and record.pending]
+        return [path for path, record in self._records().items() if record.pending]
 
     def settle(self) -> None:
         """The runtime knows, or reads the files anew when it starts."""
@@ -121,6 +117,10 @@ class OwnFiles:
             else:
                 self.guest.journal.forget(path)
         self.guest.clear_directories()
+
+    def _records(self) -> dict[str, Record]:
+        known = self.guest.journal.records().items()
+        return {path: record for path, record in known if record.writer == self.kind}
 
     def _write(self, change: Change, content: bytes, uid: str) -> None:
         where, depth = PurePosixPath(change.path), 2 if self.nested else 1

@@ -41,9 +41,8 @@ def kind(runtime: str) -> str:
 
 def kinds_of(journal: Journal) -> set[str]:
     """Whose files a journal names: another writer's are there after a node's runtime changed."""
-    records = [journal.get(path) for path in journal.paths()]
     # Entries in somebody else's file are docker's: no other writer makes such.
-    return {record.writer or "docker" for record in records if record is not None}
+    return {record.writer or "docker" for record in journal.records().values()}
 
 
 def writer(

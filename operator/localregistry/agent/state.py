@@ -60,13 +60,8 @@ class State:
 
     def save_proofs(self, proofs: Mapping[str, str]) -> None:
         """Only while held."""
-        path = self._directory / "proofs.json"
         content = json.dumps(dict(sorted(proofs.items())), indent=1).encode() + b"\n"
-        current = files.read(path)
-        if not proofs:
-            path.unlink(missing_ok=True)
-        elif current != content:
-            files.replace(path, expected=current, content=content, mode=0o600)
+        self._save("proofs.json", content if proofs else None)
 
     def goal(self) -> Goal | None:
         """The last goal that an agent acted on here; None where it is lost or damaged."""
@@ -78,9 +73,14 @@ class State:
 
     def save_goal(self, goal: Goal) -> None:
         """Only while held. Raises files.Refused, files.Outrun."""
-        path = self._directory / "goal.json"
-        current, content = files.read(path), goal.to_json()
-        if current != content:
+        self._save("goal.json", goal.to_json())
+
+    def _save(self, name: str, content: bytes | None) -> None:
+        path = self._directory / name
+        current = files.read(path)
+        if content is None:
+            path.unlink(missing_ok=True)
+        elif current != content:
             files.replace(path, expected=current, content=content, mode=0o600)
 
     def _vanish(self) -> None:

@@ -21,6 +21,13 @@ from localregistry.trust import Probe, TrustedRegistry
 CONFIG, MANIFEST = "sha256:" + "c" * 64, "sha256:" + "d" * 64
 
 
+def put(path: Path, content: str) -> None:
+    """At once, as a volume swaps its files."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(content)
+    new.rename(path)
+
+
 def registry(
     uid: str = "u1",
     *names: str,

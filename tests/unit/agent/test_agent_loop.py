@@ -11,16 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from localregistry.agent import app, endpoint, files, runtimes
-from localregistry.agent.agent import CHECK_SECONDS, Agent
-from localregistry.agent.guest import Guest
-from localregistry.agent.inputs import Inputs
+from localregistry.agent import app, endpoint, files
+from localregistry.agent.agent import CHECK_SECONDS
 from localregistry.agent.paths import HostRoot
 from localregistry.agent.server import Server
-from localregistry.agent.state import State
 from localregistry.trust import NodeReason, Report, Task, TrustDocument, TrustedRegistry
 
-from .standins import Calls, Clock, Node, listen, registry
+from .standins import Calls, Clock, Node, listen, put, registry
 
 RUNTIME = "containerd://1.7.24"
 FILE = "/etc/containerd/certs.d/registry.example.internal/hosts.toml"
@@ -42,30 +39,24 @@ class Lab:
         self.before = self.node.snapshot()
 
     def restart(self) -> None:
-        state = State(self.directory / "state")
-        guest = Guest(HostRoot(self.node.root), state.journal, self.logged.append)
-        processes = self.node.processes
-        self.agent = Agent(
-            inputs=Inputs(self.directory / "trust.json", self.directory / "task", state.goal()),
-            state=state,
-            guest=guest,
-            make_writer=lambda runtime: runtimes.writer(
-                runtime, guest=guest, processes=processes, calls=self.calls, clock=self.clock
-            ),
+        self.agent = app.assemble(
+            host=HostRoot(self.node.root),
+            state_dir=self.directory / "state",
+            trust_file=self.directory / "trust.json",
+            task_file=self.directory / "task",
+            processes=self.node.processes,
             calls=self.calls,
-            alive=processes.alive,
             clock=self.clock,
             log=self.logged.append,
         )
 
     def tell(self, *wanted: TrustedRegistry, runtime: str = RUNTIME, excluded: str = "") -> str:
         document = TrustDocument(wanted)
-        for name, content in (
-            ("trust.json", document.to_json()),
-            ("task", Task(document.revision, runtime, tuple(excluded.split())).to_json()),
-        ):
-            (self.directory / f"{name}.new").write_text(content)
-            (self.directory / f"{name}.new").rename(self.directory / name)
+        put(self.directory / "trust.json", document.to_json())
+        put(
+            self.directory / "task",
+            Task(document.revision, runtime, tuple(excluded.split())).to_json(),
+        )
         return document.revision
 
     def run(self, seconds: float = 0.0) -> Report:

@@ -9,16 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from localregistry.agent import dockerreload, dockerwords, runtimes
-from localregistry.agent.agent import CHECK_SECONDS, Agent
-from localregistry.agent.guest import Guest
-from localregistry.agent.inputs import Inputs
+from localregistry.agent import app, dockerreload, dockerwords
+from localregistry.agent.agent import CHECK_SECONDS
 from localregistry.agent.paths import HostRoot
 from localregistry.agent.procs import Process
 from localregistry.agent.state import State
 from localregistry.trust import NodeReason, NodeResult, Report, Task, TrustDocument, TrustedRegistry
 
-from .standins import Calls, Clock, Dockerd, Node, Signalled, listen, registry
+from .standins import Calls, Clock, Dockerd, Node, Signalled, listen, put, registry
 
 RUNTIME = "docker://26.1.5"
 CONFIG = "/etc/docker/daemon.json"
@@ -41,18 +39,13 @@ class Lab:
         self.before = self.node.snapshot()
 
     def restart(self) -> None:
-        state = State(self.directory / "state")
-        guest = Guest(HostRoot(self.node.root), state.journal)
-        processes = Signalled(self.daemon)
-        self.agent = Agent(
-            inputs=Inputs(self.directory / "trust.json", self.directory / "task", state.goal()),
-            state=state,
-            guest=guest,
-            make_writer=lambda runtime: runtimes.writer(
-                runtime, guest=guest, processes=processes, calls=self.calls, clock=self.clock
-            ),
+        self.agent = app.assemble(
+            host=HostRoot(self.node.root),
+            state_dir=self.directory / "state",
+            trust_file=self.directory / "trust.json",
+            task_file=self.directory / "task",
+            processes=Signalled(self.daemon),
             calls=self.calls,
-            alive=processes.alive,
             clock=self.clock,
             log=self.logged.append,
         )
@@ -64,8 +57,7 @@ class Lab:
         return document.revision
 
     def put(self, name: str, content: str) -> None:
-        (self.directory / f"{name}.new").write_text(content)
-        (self.directory / f"{name}.new").rename(self.directory / name)
+        put(self.directory / name, content)
 
     def run(self, seconds: float = 0.0) -> Report:
         """Half a second per step, as the process does it."""

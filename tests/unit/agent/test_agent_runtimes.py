@@ -7,17 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from localregistry.agent import endpoint, runtimes
-from localregistry.agent.agent import CHECK_SECONDS, Agent
-from localregistry.agent.guest import Guest
-from localregistry.agent.inputs import Inputs
+from localregistry.agent import app, endpoint, runtimes
+from localregistry.agent.agent import CHECK_SECONDS
 from localregistry.agent.journal import Journal, Record
 from localregistry.agent.paths import HostRoot
-from localregistry.agent.state import State
 from localregistry.trust import NodeReason, Report, Task, TrustDocument, TrustedRegistry
 
 from .labs import KINDS, RuntimeLab, SignalledLab, peer
-from .standins import registry
+from .standins import put, registry
 
 
 @pytest.mark.parametrize(
@@ -53,22 +50,13 @@ class Node:
     def __init__(self, directory: Path, label: str) -> None:
         self.lab = RuntimeLab(directory, label)
         self.directory = directory
-        state = State(directory / "state")
-        guest = Guest(HostRoot(self.lab.node.root), state.journal)
-        processes = SignalledLab(self.lab)
-        self.agent = Agent(
-            inputs=Inputs(directory / "trust.json", directory / "task", state.goal()),
-            state=state,
-            guest=guest,
-            make_writer=lambda runtime: runtimes.writer(
-                runtime,
-                guest=guest,
-                processes=processes,
-                calls=self.lab.calls,
-                clock=self.lab.clock,
-            ),
+        self.agent = app.assemble(
+            host=HostRoot(self.lab.node.root),
+            state_dir=directory / "state",
+            trust_file=directory / "trust.json",
+            task_file=directory / "task",
+            processes=SignalledLab(self.lab),
             calls=self.lab.calls,
-            alive=processes.alive,
             clock=self.lab.clock,
             log=lambda _: None,
         )
@@ -76,9 +64,8 @@ class Node:
     def tell(self, *wanted: TrustedRegistry, runtime: str = "") -> Report:
         document = TrustDocument(wanted)
         task = Task(document.revision, runtime or self.lab.kind.runtime)
-        for name, content in (("trust.json", document.to_json()), ("task", task.to_json())):
-            (self.directory / f"{name}.new").write_text(content)
-            (self.directory / f"{name}.new").rename(self.directory / name)
+        put(self.directory / "trust.json", document.to_json())
+        put(self.directory / "task", task.to_json())
         return self.run()
 
     def run(self) -> Report:
