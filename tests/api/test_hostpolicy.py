@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from api.apiserver import REPOSITORY, ApiServer, binaries
-from api.lab import LREG, SYSTEM, Lab, open_lab
+from api.lab import LREG, Lab, open_lab
 from api.processes import wait_until
+from api.standin import SYSTEM
 from localregistry.spec.hosts import Host
 from localregistry.spec.policy import NAMES_ONLY, HostPolicy
 from unit.spec.test_policy import BAD_TABLES, DECISIONS, POLICY, TABLE
@@ -28,8 +29,8 @@ PATIENCE = 15.0
 
 
 def template(table: Any, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [binaries("helm") / "helm", "template", "localregistry"]
-    command += [REPOSITORY / "manifests/chart", "-n", SYSTEM, "--kube-version", "1.34.0"]
+    command = [str(binaries("helm") / "helm"), "template", "localregistry"]
+    command += [str(REPOSITORY / "manifests/chart"), "-n", SYSTEM, "--kube-version", "1.34.0"]
     command += ["--show-only", "templates/hostpolicy.yaml", *options]
     # Not as an argument: Linux takes none of more than 128 KiB.
     values = json.dumps({"hostPolicy": table})

@@ -31,7 +31,7 @@ def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
         yield opened
 
 
-def kubelet(lab: Lab, reason: str, note: str, *, normal: bool = False, **regarding: str) -> None:
+def kubelet(lab: Lab, reason: str, note: str, *, normal: bool = False, **regarding: Any) -> None:
     """An Event of the kubelet's or a volume controller's, which write core/v1."""
     now = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
     who = {"kind": "Pod", "namespace": lab.namespace, "name": POD, **regarding}
@@ -104,7 +104,7 @@ def test_a_pod_tells_each_thing_that_is_in_its_way_and_then_none(lab: Lab) -> No
     assert "exit status 32" in found["message"]
     # A later second, by which the kubelet dates.
     time.sleep(1.1)
-    container = {"fieldPath": "spec.containers{registry}"}
+    container: dict[str, Any] = {"fieldPath": "spec.containers{registry}"}
     kubelet(lab, "Pulling", "Pulling image", normal=True, **container)
     kubelet(lab, "Failed", 'Failed to pull image "x": not found', **container)
     kubelet(lab, "Failed", "Error: ErrImagePull", **container)

@@ -53,7 +53,7 @@ class StandInApi(Api):
         self.terminating: set[str] = set()
         self._objects: dict[tuple[str, str, str], Body] = {}
         self._faults: list[_Fault] = []
-        self._meanwhile: list[tuple[str, Kind, Callable[[], None]]] = []
+        self._meanwhile: list[tuple[str, Kind, Callable[[], object]]] = []
         self._numbers = itertools.count(100)
         for body in objects:
             self.put(body)
@@ -86,7 +86,7 @@ class StandInApi(Api):
         """The next `times` such calls fail; `after` the server has done what was asked."""
         self._faults.append(_Fault(verb, kind, error, times, after))
 
-    def meanwhile(self, verb: str, kind: Kind, action: Callable[[], None]) -> None:
+    def meanwhile(self, verb: str, kind: Kind, action: Callable[[], object]) -> None:
         """`action` happens while the next such call is under way, before its answer is back."""
         self._meanwhile.append((verb, kind, action))
 

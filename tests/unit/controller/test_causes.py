@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from localregistry.controller.causes import PATIENCE
@@ -14,7 +16,7 @@ from unit.controller.world import SIZE, World
 NO_CLASS = 'storageclass.storage.k8s.io "nope" not found'
 
 
-async def starting(**given: object) -> World:
+async def starting(**given: Any) -> World:
     """A registry whose pod was asked for a moment ago."""
     world = World(**given)
     await world.run()

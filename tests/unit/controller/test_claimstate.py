@@ -46,7 +46,7 @@ def shown(condition: Any) -> tuple[str, str]:
     return condition.status.value, condition.reason.value
 
 
-SMALL = {"request": "2Gi", "capacity": "1Gi"}
+SMALL: dict[str, Any] = {"request": "2Gi", "capacity": "1Gi"}
 
 
 @pytest.mark.parametrize(

@@ -259,8 +259,10 @@ async def test_one_that_comes_to_a_name_by_a_change_gives_up_its_age(by: str) ->
     _, given = await granted(young)
     old = dataclasses.replace(claim(host=OTHER), created=CREATED_EARLIER)
     given.trust.update(old)
-    changed = {"host": Host.parse(HOST)} if by == "host" else {"aliases": (Host.parse(HOST),)}
-    old = dataclasses.replace(old, **changed)  # type: ignore[arg-type]
+    if by == "host":
+        old = dataclasses.replace(old, host=Host.parse(HOST))
+    else:
+        old = dataclasses.replace(old, aliases=(Host.parse(HOST),))
     given.trust.update(old)
     assert given.trust.holders(young) == {}
     assert given.trust.holders(old) == {HOST: young}

@@ -288,7 +288,9 @@ async def test_a_named_claim_is_looked_at_again_since_nobody_watches_it() -> Non
     assert again is not None
     assert again <= LOOK_AGAIN
     assert world.condition("StorageReady") == ("Unknown", "ClaimPending")
-    world.api.put(world.api.look(CLAIM, NAMESPACE, "mine") | {"status": {"phase": "Bound"}})
+    bound = world.api.look(CLAIM, NAMESPACE, "mine")
+    assert bound
+    world.api.put(bound | {"status": {"phase": "Bound"}})
     await world.run()
     assert world.condition("StorageReady") == ("True", "ClaimBound")
 
