@@ -21,8 +21,9 @@ from localregistry.agent.watch import Watch
 from localregistry.agent.writer import Detected
 from localregistry.trust import NodeReason, NodeResult, Report
 
-# Drift is repaired within 10 s: seen within 5. Reads two or three small files.
-CHECK_SECONDS = 5.0
+# Drift is repaired within 10 s: seen within 5, by a glance at the files. They are read again where
+# it shows news, and now and then all the same.
+CHECK_SECONDS, CLOSE_CHECK_SECONDS = 5.0, 60.0
 
 # Who edits a file often writes it twice, and another one beside it.
 DEBOUNCE_SECONDS = 1.0
@@ -88,6 +89,7 @@ class Agent:
         self._found: Detected | NodeResult | None = None
         self._found_until = 0.0
         self._due = 0.0
+        self._close_check_due = 0.0
         self._pass = _Pass()
         self._proofs = state.proofs()
         self._saved_goal = state.goal()
@@ -113,6 +115,7 @@ class Agent:
             self._log(self.complaint or "What was complained of is mended.")
         if self._watch.happened():
             self._due = min(self._due, now + DEBOUNCE_SECONDS)
+            self._close_check_due = 0.0
             self._previews.hurry(now + DEBOUNCE_SECONDS)
         goal = self._inputs.goal
         if goal is None:
@@ -123,6 +126,8 @@ class Agent:
             self._previews.ask(goal)
             self._publish(goal)
         looks = self._previews.due()
+        if not news and now >= self._due and self._unchanged():
+            self._due = now + CHECK_SECONDS
         if news or now >= self._due:
             self._configure(goal)
         elif self._verifier.idle and not self._unsaved and (looks is None or now < looks):
@@ -177,8 +182,18 @@ class Agent:
                 return  # the first pass tries it again, and reports it
             self._due = 0.0
 
+    def _unchanged(self) -> bool:
+        """Whether a pass would find what the last one did, which had nothing to do."""
+        return (
+            self._clock() < self._close_check_due
+            and self._fresh()
+            and self._guest.host.glance.same()
+        )
+
     def _configure(self, goal: Goal) -> None:
         self._due = self._clock() + CHECK_SECONDS
+        self._close_check_due = 0.0
+        self._guest.host.glance.begin()
         writer = self._writer_for(goal.runtime)
         journal = self._state.journal
         try:
@@ -224,6 +239,9 @@ class Agent:
         self._proofs = kept
         settled = kept.keys() | set(goal.frozen)
         unproved = {uid: key for uid, key in keys.items() if uid not in settled}
+        pending = any(result.reason is NodeReason.PENDING for result in results.values())
+        if plan.idle and not (brought.failed or pending):
+            self._close_check_due = self._clock() + CLOSE_CHECK_SECONDS
         self._verifier.want(unproved, lag=plan.lag)
         paths = sorted({*journal.paths(), *self._previews.paths})
         if self._followed != paths or self._watch.stirred:
@@ -231,15 +249,18 @@ class Agent:
             self._watch.follow([*ours, *self._inputs.places])
             self._followed = paths
 
+    def _fresh(self) -> bool:
+        """Whether what was found of the runtime holds, since the same process still runs."""
+        return (
+            isinstance(self._found, Detected)
+            and self._found.cri is not None
+            and self._clock() < self._found_until
+            and self._alive(self._found.identity)
+        )
+
     def _detect(self, writer: AnyWriter) -> Detected | NodeResult:
         known = self._found
-        fresh = (
-            isinstance(known, Detected)
-            and known.cri is not None
-            and self._clock() < self._found_until
-            and self._alive(known.identity)
-        )
-        if not fresh or known is None:
+        if known is None or not self._fresh():
             known, before = writer.detect(), known
             self._found = known
             if known != before:

@@ -10,8 +10,10 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+
+from localregistry.agent.glance import Glance
 
 # The kernel's own limit (ELOOP).
 MAX_LINKS = 40
@@ -19,9 +21,13 @@ MAX_LINKS = 40
 
 @dataclass(frozen=True)
 class HostRoot:
-    """The node's file system as the agent sees it: `/host` in the pod, `/` on the node itself."""
+    """The node's file system as the agent sees it: `/host` in the pod, `/` on the node itself.
+
+    `glance` is shown each path that is resolved.
+    """
 
     root: Path
+    glance: Glance = field(default_factory=Glance, compare=False)
 
     def resolve(self, node_path: str) -> Path:
         """Where `node_path` really is, links followed below the root; it need not exist.
@@ -50,6 +56,7 @@ class HostRoot:
             if target.is_absolute():
                 done.clear()
             pending.extend(reversed(target.parts))
+        self.glance.look("/".join((top, *done)))
         return self.root.joinpath(*done)
 
     def holds(self, directory: str, *names: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,59 +13,10 @@ import pytest
 from localregistry.agent import app, endpoint, files
 from localregistry.agent.agent import CHECK_SECONDS
 from localregistry.agent.paths import HostRoot
-from localregistry.agent.server import Server
-from localregistry.trust import NodeReason, Report, Task, TrustDocument, TrustedRegistry
+from localregistry.trust import NodeReason, Report
 
-from .standins import Calls, Clock, Node, listen, put, registry
-
-RUNTIME = "containerd://1.7.24"
-FILE = "/etc/containerd/certs.d/registry.example.internal/hosts.toml"
-
-
-class Lab:
-    """A containerd node with an agent."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.node = Node(directory)
-        self.node.process(77, "/usr/bin/containerd")
-        self._socket = listen(self.node.root / "run/containerd/containerd.sock")
-        table = {"configPath": "/etc/containerd/certs.d"}
-        self.calls = Calls("containerd", "1.7.24", {"registry": table})
-        self.clock = Clock()
-        self.logged: list[str] = []
-        self.restart()
-        self.before = self.node.snapshot()
-
-    def restart(self) -> None:
-        self.agent = app.assemble(
-            host=HostRoot(self.node.root),
-            state_dir=self.directory / "state",
-            trust_file=self.directory / "trust.json",
-            task_file=self.directory / "task",
-            processes=self.node.processes,
-            calls=self.calls,
-            clock=self.clock,
-            log=self.logged.append,
-        )
-
-    def tell(self, *wanted: TrustedRegistry, runtime: str = RUNTIME, excluded: str = "") -> str:
-        document = TrustDocument(wanted)
-        put(self.directory / "trust.json", document.to_json())
-        put(
-            self.directory / "task",
-            Task(document.revision, runtime, tuple(excluded.split())).to_json(),
-        )
-        return document.revision
-
-    def run(self, seconds: float = 0.0) -> Report:
-        self.clock.now += seconds
-        for _ in range(4):
-            self.agent.step()
-        return self.agent.report
-
-    def close(self) -> None:
-        self._socket.close()
+from .looplab import FILE, RUNTIME, Lab
+from .standins import registry
 
 
 @pytest.fixture
@@ -138,16 +88,6 @@ def test_while_it_is_withdrawn_an_excluded_registry_is_pending(lab: Lab) -> None
     assert lab.run(1).exceptions == {}
 
 
-def test_an_idle_agent_asks_nobody(lab: Lab) -> None:
-    lab.tell(registry())
-    lab.run()
-    asked = list(lab.calls.asked)
-    for _ in range(20):
-        lab.run(CHECK_SECONDS)
-    assert lab.calls.asked == asked
-    assert len(lab.calls.pulls) == 1
-
-
 def test_a_restart_of_the_agent_probes_nothing(lab: Lab) -> None:
     lab.tell(registry())
     lab.run()
@@ -180,15 +120,6 @@ def test_a_failing_pull_is_reported_and_does_not_touch_the_others(lab: Lab) -> N
     assert lab.run(11).exceptions["u2"].reason is NodeReason.PULL_FAILED
     del lab.calls.failing["dead.example"]
     assert lab.run(11).exceptions == {}
-
-
-def test_drift_is_repaired_within_ten_seconds(lab: Lab) -> None:
-    lab.tell(registry())
-    lab.run()
-    (lab.node.root / FILE.lstrip("/")).unlink()
-    assert lab.run(CHECK_SECONDS).exceptions == {}
-    assert lab.node.read(FILE)
-    assert len(lab.calls.pulls) == 1
 
 
 def test_a_damaged_document_leaves_the_node_and_its_drift_repair(lab: Lab) -> None:
@@ -304,82 +235,6 @@ def test_each_change_of_a_result_is_one_line(lab: Lab) -> None:
     assert len(lab.logged) <= 4
 
 
-def _get(port: int, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(request)
-        return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-def test_status_and_health_are_served() -> None:
-    report = Report("r", RUNTIME)
-    routes = {
-        "/status": lambda: (200, "application/json", report.to_json()),
-        "/healthz": lambda: (503, "text/plain", "stalled\n"),
-    }
-    with Server("127.0.0.1", 0, routes) as server:
-        server.start()
-        answer = _get(server.port, b"GET /status?x=1 HTTP/1.1\r\nHost: x\r\n\r\n")
-        head, _, body = answer.partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200 OK")
-        assert Report.from_json(body) == report
-        assert _get(server.port, b"GET /healthz HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 503")
-        assert _get(server.port, b"GET /etc/passwd HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 404")
-        assert _get(server.port, b"POST /status HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 405")
-        assert _get(server.port, b"\xff\xff\r\n\r\n") == b""
-        slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(5)]
-        assert _get(server.port, b"GET /status HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
-        for connection in slow:
-            connection.close()
-
-
-def test_once_without_a_task_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [
-        *("--once", "--host-root", str(tmp_path), "--trust-file", str(tmp_path / "trust.json")),
-        *("--task-file", str(tmp_path / "task")),
-    ]
-    assert app.main(arguments) == 2
-    assert "task" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_once_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    document = TrustDocument((registry(),))
-    (tmp_path / "trust.json").write_text(document.to_json())
-    (tmp_path / "task").write_text(Task(document.revision, "rkt://1.30").to_json())
-    arguments = [
-        *("--once", "--host-root", str(tmp_path), "--trust-file", str(tmp_path / "trust.json")),
-        *("--task-file", str(tmp_path / "task")),
-    ]
-    assert app.main(arguments) == 1
-    report = Report.from_json(capsys.readouterr().out)
-    assert report.revision == document.revision
-    assert report.exceptions["u1"].reason is NodeReason.UNSUPPORTED
-
-
-def test_a_bad_port_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        app.main(["--port", "70000"])
-    assert caught.value.code == 2
-    assert "'70000' is not a port" in capsys.readouterr().err
-
-
-def test_options_fall_back_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOCALREGISTRY_TRUST_FILE", "/x")
-    options = app.read_options(["--host-root", "/y"])
-    assert (options.trust_file, options.host_root, options.port) == ("/x", "/y", 9808)
-
-
-@pytest.mark.parametrize("port", [None, "1234"])
-def test_without_a_command_line_the_options_are_the_same(
-    monkeypatch: pytest.MonkeyPatch, port: str | None
-) -> None:
-    monkeypatch.setenv("LOCALREGISTRY_STATE_DIR", "/z")
-    if port:
-        monkeypatch.setenv("LOCALREGISTRY_PORT", port)
-    assert vars(app.read_options([])) == vars(app.parser().parse_args([]))
-    assert app.read_options([]).port == int(port or 9808)
-
-
 def test_spegel_is_named_and_the_other_registries_are_still_repaired(lab: Lab) -> None:
     other = FILE.replace("registry.example.internal", "other.example")
     lab.tell(registry(), registry("u2", "other.example"))
@@ -398,20 +253,6 @@ def test_spegel_is_named_and_the_other_registries_are_still_repaired(lab: Lab) -
     assert not (lab.node.root / FILE.lstrip("/")).exists()
     assert lab.run(600).exceptions == {}
     assert lab.node.read(FILE)
-
-
-def test_what_removes_the_whole_directory_is_repaired_at_once(lab: Lab) -> None:
-    lab.tell(registry(), registry("u2", "other.example"))
-    lab.run(1)
-    lab.run()
-    good = lab.node.snapshot()
-    directory = lab.node.root / "etc/containerd/certs.d"
-    for path in sorted(directory.rglob("*"), reverse=True):
-        path.unlink() if path.is_file() else path.rmdir()
-    directory.rmdir()
-    lab.run()  # the event is seen
-    assert lab.run(1.0).exceptions == {}
-    assert lab.node.snapshot() == good
 
 
 def test_a_complaint_is_logged_once_and_its_end_too(lab: Lab) -> None:
@@ -436,29 +277,3 @@ def test_the_health_answer_carries_the_complaint(lab: Lab) -> None:
     assert (status, text.startswith("ok nothing is changed")) == (200, True)
     lab.agent.heartbeat -= app.STALLED_SECONDS + 1
     assert app._health(lab.agent)[0] == 503
-
-
-@pytest.mark.parametrize("mounted", [False, True], ids=["files", "a kubelet's volume"])
-def test_news_wakes_the_agent_at_once(lab: Lab, mounted: bool) -> None:
-    if mounted:
-        # As the kubelet lays a volume out: the files are links into what `..data` points to.
-        (lab.directory / "..first").mkdir()
-        (lab.directory / "..data").symlink_to("..first")
-        for name in ("trust.json", "task"):
-            (lab.directory / name).symlink_to(f"..data/{name}")
-    lab.restart()
-    lab.agent.step()
-    started = time.monotonic()
-    lab.agent.wait()
-    assert time.monotonic() - started > 1.9, "nothing happens yet"
-    if mounted:
-        (lab.directory / "..second").mkdir()
-        (lab.directory / "..new").symlink_to("..second")
-        (lab.directory / "..new").rename(lab.directory / "..data")
-    else:
-        lab.tell(registry())
-    started = time.monotonic()
-    lab.agent.wait()
-    assert time.monotonic() - started < 1
-    lab.agent.step()
-    lab.agent.close()
