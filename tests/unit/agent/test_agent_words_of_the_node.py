@@ -14,8 +14,8 @@ from localregistry.agent.paths import HostRoot
 from localregistry.trust import NodeReason
 
 from .labs import peer
+from .looplab import Lab
 from .standins import registry
-from .test_agent_loop import Lab
 from .wholelabs import STATE, WholeLab
 
 HOSTS_TOML = "/etc/containerd/certs.d/registry.example.internal/hosts.toml"
