@@ -1,4 +1,4 @@
-"""Wires the controller together and runs it: `localregistry run`."""
+"""Wires the controller's parts together, and runs them while this operator leads."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import contextlib
 import functools
 import logging
 import random
-import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aiohttp
 
-from localregistry.controller import health, kube, leader
+from localregistry.controller import kube
 from localregistry.controller.children import owner_key
 from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
@@ -23,17 +21,17 @@ from localregistry.controller.fleet import Fleet
 from localregistry.controller.grants import Key
 from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD
 from localregistry.controller.metrics import Metrics, Result, Sources, Subject
+from localregistry.controller.news import Echoes, News
 from localregistry.controller.nodetasks import NodeTasks
 from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.poller import Poller
 from localregistry.controller.probe import Pusher
 from localregistry.controller.reconcile import Reconciler
+from localregistry.controller.settings import Settings
 from localregistry.controller.usages import Usages
-from localregistry.controller.watches import AGENTS, Sinks, WatchesEnded, watch
+from localregistry.controller.watches import AGENTS, Sinks, watch
 from localregistry.controller.workqueue import WorkQueue
-from localregistry.resources.config import OperatorConfig
 from localregistry.spec.registry import InvalidSpec, LocalRegistry
-from localregistry.trust import AGENT_PORT
 
 logger = logging.getLogger(__name__)
 
@@ -42,28 +40,11 @@ TRUST: Key = ("", "node-trust")
 
 # One event loop: more workers would only hold more half-done runs while the API server thinks.
 WORKERS = 8
-# Mends what a cut watch may have missed; jittered, so that restarts do not align.
-RESYNC_SECONDS = 600.0
 # Answers of several agents within this time make one run.
 NODE_NEWS_SECONDS = 0.1
 # While the API server is away its return must be noticed quickly; a fault of one object may wait.
 UNREACHABLE_BACKOFF = 10.0
 CRD_WAIT = 2.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What `localregistry run` was told."""
-
-    config: OperatorConfig
-    identity: str
-    health_port: int = 8080
-    agent_port: int = AGENT_PORT
-    registry_port: int = 80
-    # None: as each registry's Service has it.
-    usage_port: int | None = None
-    usage_seconds: float | None = None
-    resync_seconds: float = RESYNC_SECONDS
 
 
 class Controller:
@@ -119,8 +100,14 @@ class Controller:
             port=settings.usage_port,
             every=settings.usage_seconds,
         )
+        echoes = Echoes()
         self._reconciler = Reconciler(
-            api, config, self._trust, posts, push=push, usages=self._usages
+            api, config, self._trust, posts, push=push, usages=self._usages, echoes=echoes
+        )
+        self._news = News(
+            echoes,
+            add=self.queue.add,
+            later=lambda *arguments: asyncio.get_running_loop().call_later(*arguments),
         )
 
     async def run(self) -> None:
@@ -245,7 +232,7 @@ class Controller:
         def child(body: dict[str, Any]) -> None:
             key = owner_key(body)
             if key:
-                self.queue.add(key)
+                self._news.tell(key, body)
 
         def node(body: dict[str, Any], gone: bool) -> None:
             name = body["metadata"]["name"]
@@ -261,7 +248,7 @@ class Controller:
                 self._poller.soon(name)
 
         return Sinks(
-            registry=lambda namespace, name: self.queue.add((namespace, name)),
+            registry=lambda body: self._news.tell_parent(_key(body), body),
             child=child,
             node=node,
             agent=agent,
@@ -276,65 +263,3 @@ class Controller:
 
 def _key(body: dict[str, Any]) -> Key:
     return body["metadata"]["namespace"], body["metadata"]["name"]
-
-
-async def run(settings: Settings) -> None:
-    """The operator's process: probes, the CRD, the Lease, then the controller. Ends on SIGTERM."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    state, metrics = health.Health(), Metrics()
-    async with (
-        health.serve(state, port=settings.health_port, exposition=metrics.render),
-        kube.connect(metrics.requested) as api,
-        aiohttp.ClientSession() as session,
-    ):
-        lease = leader.Lease(api, namespace=settings.config.namespace, identity=settings.identity)
-
-        async def work() -> None:
-            controller = Controller(api, session, settings, metrics)
-            state.oldest_key = controller.queue.oldest_age
-            state.longest_run = controller.queue.longest_run
-            state.watches_silent = controller.watches_silent
-            await controller.run()
-
-        async def main() -> None:
-            await _crd_served(api)
-            # A standby is ready too: it has nothing to do but to wait for its turn.
-            state.ready = True
-            try:
-                await leader.lead(lease, work)
-            except* WatchesEnded as group:
-                # Whoever starts the process anew lets it wait for the CRD.
-                logger.error("Stopping: %s", group.exceptions[0])
-
-        await _until(stopping, main())
-
-
-async def _crd_served(api: kube.Api) -> None:
-    """Waits for the CRD: kopf would neither wait for it nor notice it later."""
-    told = False
-    while True:
-        with contextlib.suppress(ApiError):
-            if await api.served(LOCAL_REGISTRY):
-                return
-        if not told:
-            logger.info("Waiting for the LocalRegistry CRD: kubectl apply -f crds/ installs it")
-            told = True
-        await asyncio.sleep(CRD_WAIT)
-
-
-async def _until(stopping: asyncio.Event, main: Awaitable[None]) -> None:
-    """Runs `main` to its end, or cancels it when asked to stop."""
-    running = asyncio.ensure_future(main)
-    asked = asyncio.ensure_future(stopping.wait())
-    await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
-    if not running.done():
-        logger.info("Stopping")
-        running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    if not stopping.is_set() and not running.cancelled():
-        running.result()
-        raise SystemExit(1)

@@ -13,6 +13,7 @@ from typing import Any
 from localregistry.controller.errors import ApiError
 from localregistry.controller.kinds import CLAIM, LOCAL_REGISTRY, Kind
 from localregistry.controller.kube import ABSENT, Api
+from localregistry.controller.news import Echoes
 from localregistry.spec import names
 from localregistry.spec.registry import LocalRegistry
 
@@ -51,11 +52,24 @@ def owner_uid(body: Mapping[str, Any]) -> str | None:
 
 
 class Children:
-    """Remembers the UIDs of the children that this process has applied, and nothing else."""
+    """Remembers the UIDs of the children that this process has applied, and nothing else.
 
-    def __init__(self, api: Api) -> None:
+    `echoes` is shown what an apply has answered.
+    """
+
+    def __init__(self, api: Api, echoes: Echoes | None = None) -> None:
         self._api = api
+        self._echoes = echoes or Echoes()
         self._uids: dict[tuple[str, str], str] = {}
+        self._new: set[str] = set()
+
+    def start(self, uid: str, *, new: bool) -> None:
+        """A run for this LocalRegistry begins; a `new` one has no children, most likely, so that
+        they are created unseen. What is there already is looked at in the run after."""
+        if new:
+            self._new.add(uid)
+        else:
+            self._new.discard(uid)
 
     async def reconcile(
         self, registry: LocalRegistry, kind: Kind, wanted: Body | None, *, uid: str | None = None
@@ -71,7 +85,8 @@ class Children:
             await self._remove(registry, kind, name)
             return None
         known = uid or self._uids.get((registry.uid, kind.kind))
-        if known is None:
+        # A claim may be one that was kept.
+        if known is None and (kind == CLAIM or registry.uid not in self._new):
             known = await self._existing(registry, kind, name)
         # Where nothing was found, nothing may have come in between: somebody else's would be ours.
         expected = {"resourceVersion": ABSENT} if known is None else {"uid": known}
@@ -89,9 +104,11 @@ class Children:
         if known is None:
             logger.info("Created %s %s/%s", kind, registry.namespace, name)
         self._uids[registry.uid, kind.kind] = live["metadata"]["uid"]
+        self._echoes.wrote(registry.uid, live)
         return live
 
     def forget(self, uid: str) -> None:
+        self._new.discard(uid)
         for kind in [kind for owner, kind in self._uids if owner == uid]:
             del self._uids[uid, kind]
 

@@ -47,11 +47,14 @@ class Finalizer:
         self._clock = clock
         self._since: dict[str, float] = {}
 
-    async def ensure(self, body: Body) -> Body:
-        """Puts our finalizer on the LocalRegistry, before anything that needs it; returns it."""
-        finalizers = list(body["metadata"].get("finalizers") or ())
-        if names.FINALIZER in finalizers:
-            return body
+    @staticmethod
+    def holds(body: Body) -> bool:
+        """Whether our finalizer is on the LocalRegistry."""
+        return names.FINALIZER in (body["metadata"].get("finalizers") or ())
+
+    async def hold(self, body: Body) -> Body:
+        """Puts it there, before anything that needs it; returns the LocalRegistry."""
+        finalizers = body["metadata"].get("finalizers") or ()
         return await self._patch(body, [*finalizers, names.FINALIZER])
 
     async def finish(self, body: Body, registry: LocalRegistry | None) -> float | None:
@@ -61,7 +64,7 @@ class Finalizer:
         """
         meta = body["metadata"]
         finalizers = list(meta.get("finalizers") or ())
-        if names.FINALIZER not in finalizers:
+        if not self.holds(body):
             return None
         if self._trust.covers(meta["uid"]):
             return LOOK_AGAIN

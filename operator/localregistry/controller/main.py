@@ -1,4 +1,4 @@
-"""`localregistry run`: options, logging, and the event loop around `app.run`."""
+"""`localregistry run`: options, logging, and the event loop around `process.run`."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def main(argv: list[str]) -> int:
         level=options.log_level.upper(),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
-    from localregistry.controller import app
+    from localregistry.controller import process
+    from localregistry.controller.settings import Settings
 
-    settings = app.Settings(
+    settings = Settings(
         config=OperatorConfig(
             namespace=options.namespace,
             registry_image=options.registry_image,
@@ -46,7 +47,7 @@ def main(argv: list[str]) -> int:
         usage_seconds=options.usage_seconds,
         resync_seconds=options.resync_seconds,
     )
-    asyncio.run(app.run(settings))
+    asyncio.run(process.run(settings))
     return 0
 
 

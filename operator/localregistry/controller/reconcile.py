@@ -16,6 +16,7 @@ from localregistry.controller.grants import Key
 from localregistry.controller.kinds import LOCAL_REGISTRY, SERVICE
 from localregistry.controller.kube import Api
 from localregistry.controller.metrics import NodeState
+from localregistry.controller.news import Echoes
 from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.status import complete
 from localregistry.controller.statuswriter import StatusWriter
@@ -42,14 +43,16 @@ class Reconciler:
         *,
         push: Callable[[str, str], Awaitable[bool]],
         usages: Usages | None = None,
+        echoes: Echoes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
         self._trust = trust
         self._policy = config.host_policy
         self._usages = usages
-        self._steps = Steps(api, config, trust, push=push, clock=clock)
-        self._status = StatusWriter(api, posts, clock=clock)
+        self._echoes = echoes = echoes or Echoes()
+        self._steps = Steps(api, config, trust, push=push, echoes=echoes, clock=clock)
+        self._status = StatusWriter(api, posts, wrote=echoes.wrote, clock=clock)
         self._finalizer = Finalizer(api, trust, posts)
         self._uids: dict[Key, str] = {}
         self._summaries: dict[str, NodesSummary] = {}
@@ -77,9 +80,11 @@ class Reconciler:
             return await self._finish(key, body, registry)
         if registry.spec.suspend:
             return await self._suspend(body, registry)
-        body = await self._finalizer.ensure(body)
+        if new := not self._finalizer.holds(body):
+            body = await self._finalizer.hold(body)
+            self._echoes.wrote(registry.uid, body)
         work = Work(body, registry, self._trust.seen(registry))
-        await self._steps.run(work)
+        await self._steps.run(work, new=new)
         self._summaries.pop(registry.uid, None)
         if work.findings.nodes:
             self._summaries[registry.uid] = work.findings.nodes
@@ -118,6 +123,7 @@ class Reconciler:
             self._steps.forget(uid)
             self._status.forget(uid)
             self._finalizer.forget(uid)
+            self._echoes.forget(uid)
             if self._usages:
                 self._usages.forget(uid)
 

@@ -23,10 +23,19 @@ COUNTS_EVERY = 10.0
 
 
 class StatusWriter:
-    """`clock` is seconds since the epoch, for lastTransitionTime."""
+    """`wrote(uid, live)` is told of each write; `clock` is seconds since the epoch, for
+    lastTransitionTime."""
 
-    def __init__(self, api: Api, posts: Events, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        api: Api,
+        posts: Events,
+        *,
+        wrote: Callable[[str, Body], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._api = api
+        self._wrote = wrote
         self._events = posts
         self._clock = clock
         self._counts_written: dict[str, float] = {}
@@ -58,7 +67,7 @@ class StatusWriter:
 
     async def _apply(self, body: Body, new: Mapping[str, Any]) -> None:
         meta = body["metadata"]
-        await self._api.apply(
+        live = await self._api.apply(
             LOCAL_REGISTRY,
             {
                 "apiVersion": names.API_VERSION,
@@ -73,5 +82,6 @@ class StatusWriter:
             },
             subresource="status",
         )
+        self._wrote(meta["uid"], live)
         before = (body.get("status") or {}).get("conditions") or ()
         await self._events.conditions(body, events.changes(before, new["conditions"]))

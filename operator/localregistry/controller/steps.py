@@ -18,6 +18,7 @@ from localregistry.controller.errors import ApiError
 from localregistry.controller.kinds import DEPLOYMENT, INGRESS, SERVICE
 from localregistry.controller.kube import Api
 from localregistry.controller.naming import Naming
+from localregistry.controller.news import Echoes
 from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.probe import PushFailed
 from localregistry.controller.storagestep import NO_VOLUME, StorageStep
@@ -45,6 +46,7 @@ class Steps:
         trust: NodeTrust,
         *,
         push: Callable[[str, str], Awaitable[bool]],
+        echoes: Echoes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
@@ -52,14 +54,15 @@ class Steps:
         self._trust = trust
         self._push = push
         self._clock = clock
-        self._children = Children(api)
+        self._children = Children(api, echoes)
         self._causes = Causes(api, clock=clock)
         self._storage = StorageStep(api, config, self._children, self._causes)
         self._pushed: set[str] = set()
         self._refused_since: dict[str, float] = {}
 
-    async def run(self, work: Work) -> None:
-        """All steps, each needing what the one before has found."""
+    async def run(self, work: Work, *, new: bool = False) -> None:
+        """All steps, each needing what the one before has found; `new`: this is the first run."""
+        self._children.start(work.registry.uid, new=new)
         for which, step in (
             (ConditionType.STORAGE_READY, self._storage.run),
             (ConditionType.REGISTRY_AVAILABLE, self._registry),

@@ -54,7 +54,7 @@ class WatchesEnded(RuntimeError):
 class Sinks:
     """Where events go. None of these may block or raise: kopf swallows errors."""
 
-    registry: Callable[[str, str], None]
+    registry: Callable[[Body], None]
     child: Callable[[Body], None]
     node: Callable[[Body, bool], None]
     agent: Callable[[Body, bool], None]
@@ -214,7 +214,7 @@ def _cluster(sinks: Sinks) -> kopf.OperatorRegistry:
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
     async def on_registry(body: kopf.Body, **_: Any) -> None:
-        sinks.registry(body["metadata"]["namespace"], body["metadata"]["name"])
+        sinks.registry(dict(body))
 
     async def on_child(body: kopf.Body, **_: Any) -> None:
         sinks.child(dict(body))

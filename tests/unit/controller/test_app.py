@@ -12,11 +12,11 @@ import aiohttp
 import pytest
 
 from localregistry.controller import app
-from localregistry.controller.app import TRUST, Controller, Settings
+from localregistry.controller.app import TRUST, Controller
 from localregistry.controller.errors import ApiError
 from localregistry.controller.grants import Key
 from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD, Kind
-from localregistry.controller.kube import Api
+from localregistry.controller.settings import Settings
 from localregistry.controller.workqueue import WorkQueue
 from localregistry.resources import trust_config
 from localregistry.spec.registry import LocalRegistry
@@ -301,60 +301,6 @@ async def test_an_outage_while_listing_anew_does_not_end_the_operator(
     assert not resync.done()
     resync.cancel()
     assert len(api.called("list", NODE)) >= 3
-
-
-async def test_the_crd_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "CRD_WAIT", 0.01)
-    answers: list[bool | ApiError] = [ApiError(0, "refused"), False, False, True]
-
-    class Discovery(Api):
-        def __init__(self) -> None:
-            pass
-
-        async def served(self, kind: Any) -> bool:
-            answer = answers.pop(0)
-            if isinstance(answer, ApiError):
-                raise answer
-            return answer
-
-    await asyncio.wait_for(app._crd_served(Discovery()), 1)
-    assert answers == []
-
-
-async def _returns() -> None:
-    return None
-
-
-async def _raises() -> None:
-    raise RuntimeError("the watches ended")
-
-
-@pytest.mark.parametrize(
-    ("work", "error"),
-    [(_returns, SystemExit), (_raises, RuntimeError)],
-    ids=["work that ends unasked ends the process", "work that fails says why"],
-)
-async def test_a_process_that_was_not_asked_to_stop_fails(
-    work: Any, error: type[BaseException]
-) -> None:
-    with pytest.raises(error) as raised:
-        await app._until(asyncio.Event(), work())
-    assert raised.value.args == ((1,) if error is SystemExit else ("the watches ended",))
-
-
-async def test_a_stop_waits_until_the_work_has_cleaned_up() -> None:
-    stopping, cleaned = asyncio.Event(), asyncio.Event()
-
-    async def work() -> None:
-        try:
-            stopping.set()
-            await asyncio.sleep(60)
-        finally:
-            await asyncio.sleep(0.01)
-            cleaned.set()
-
-    await asyncio.wait_for(app._until(stopping, work()), 1)
-    assert cleaned.is_set()
 
 
 async def test_a_whole_controller_ends_when_one_of_its_parts_does(

@@ -49,6 +49,23 @@ async def test_the_children_come_before_what_mounts_them() -> None:
     assert names.FINALIZER in world.body()["metadata"]["finalizers"]
 
 
+async def test_a_new_resource_costs_no_look_at_children_that_cannot_be_there() -> None:
+    world = World(finalizers=())
+    await world.run()
+    assert [(call.verb, call.kind) for call in world.api.calls if call.verb == "get"] == [
+        ("get", "LocalRegistry"),
+    ]
+
+
+async def test_a_stranger_that_was_there_before_a_new_resource_is_seen_and_left_alone() -> None:
+    world = World(finalizers=())
+    stranger = {"name": CHILD, "namespace": NAMESPACE, "labels": {"whose": "theirs"}}
+    before = world.api.put({"apiVersion": "v1", "kind": "Service", "metadata": stranger})
+    await world.run_until_fresh()
+    assert world.condition("RegistryAvailable") == ("False", "NameConflict")
+    assert world.live(SERVICE) == before
+
+
 async def test_nodes_are_summed_up_for_the_metrics_and_forgotten_with_their_registry() -> None:
     world = World()
     assert set(world.reconciler.nodes().values()) == {0}

@@ -12,6 +12,7 @@ from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
 from localregistry.controller.fleet import NodeFailure, NodesSummary
 from localregistry.controller.kinds import EVENT, LOCAL_REGISTRY
+from localregistry.controller.news import Echoes
 from localregistry.controller.previews import PreviewGroup, Previews
 from localregistry.controller.status import Findings
 from localregistry.controller.statuswriter import COUNTS_EVERY, StatusWriter
@@ -234,7 +235,7 @@ class World:
         self.api = StandInApi(lreg(**given))
         self.clock = Clock()
         posts = Events(self.api, instance="op-1", namespace=SYSTEM)
-        self.writer = StatusWriter(self.api, posts, clock=self.clock)
+        self.writer = StatusWriter(self.api, posts, wrote=Echoes().wrote, clock=self.clock)
 
     def body(self) -> dict[str, Any]:
         body = self.api.look(LOCAL_REGISTRY, *KEY)

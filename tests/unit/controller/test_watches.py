@@ -43,7 +43,7 @@ async def test_events_come_over_to_the_loop_that_asked_in_their_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def watching(sinks: Sinks, namespace: str, stop: threading.Event) -> None:
-        sinks.registry("team", namespace)
+        sinks.registry({"kind": "LocalRegistry", "seen": namespace})
         sinks.child({"kind": "Service"})
         sinks.node({"kind": "Node"}, True)
         sinks.agent({"kind": "Pod"}, False)
@@ -56,7 +56,7 @@ async def test_events_come_over_to_the_loop_that_asked_in_their_order(
     await until(lambda: len(came) == 5)
     here = threading.current_thread().name
     assert came == [
-        ("registry", here, "team", SYSTEM),
+        ("registry", here, {"kind": "LocalRegistry", "seen": SYSTEM}),
         ("child", here, {"kind": "Service"}),
         ("node", here, {"kind": "Node"}, True),
         ("agent", here, {"kind": "Pod"}, False),
