@@ -13,8 +13,8 @@ from localregistry.agent.dockerapply import Applier
 from localregistry.agent.procs import Process
 from localregistry.trust import NodeReason
 
+from .dockerlab import CONFIG, HIS, Lab
 from .standins import registry
-from .test_agent_docker import CONFIG, HIS, Lab
 
 NAME = "registry.example.internal"
 LOOPBACK = {"127.0.0.0/8", "::1/128"}

@@ -15,7 +15,7 @@ from localregistry.controller import app
 from localregistry.controller.app import TRUST, Controller
 from localregistry.controller.errors import ApiError
 from localregistry.controller.grants import Key
-from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD, Kind
+from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, Kind
 from localregistry.controller.settings import Settings
 from localregistry.controller.workqueue import WorkQueue
 from localregistry.resources import trust_config
@@ -28,7 +28,6 @@ from unit.controller.bodies import (
     document,
     entry,
     lreg,
-    node,
     until,
 )
 from unit.controller.standin_api import StandInApi
@@ -314,48 +313,3 @@ async def test_a_whole_controller_ends_when_one_of_its_parts_does(
     with pytest.raises(ExceptionGroup) as raised:
         await asyncio.wait_for(running, 2)
     assert raised.group_contains(RuntimeError, match="the CRD is gone")
-
-
-# Nodes
-
-
-def observe(controller: Controller, body: dict[str, Any]) -> None:
-    controller._sinks().node(body, False)
-
-
-async def test_a_node_that_joins_while_all_are_listed_is_not_lost(
-    api: StandInApi, controller: Controller
-) -> None:
-    api.put(node("n1"))
-    api.meanwhile("list", POD, lambda: observe(controller, node("n2")))
-    await controller._relist()
-    assert set(controller._fleet.nodes) == {"n1", "n2"}
-    await controller._relist()
-    assert set(controller._fleet.nodes) == {"n1"}, "the next list knows nothing of it"
-
-
-@pytest.mark.parametrize(
-    ("labels", "woken"),
-    [({"disk": "ssd"}, {KEY}), ({"other": "x"}, set())],
-    ids=["that a selector asks for", "that nobody asks for"],
-)
-async def test_a_label_of_a_node_wakes_those_that_ask_for_it(
-    api: StandInApi,
-    controller: Controller,
-    clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
-    labels: dict[str, str],
-    woken: set[Key],
-) -> None:
-    api.put(lreg(nodes={"selector": {"matchLabels": {"disk": "ssd"}}}))
-    api.put(lreg(name="other", uid="u2", host="other.example.internal"))
-    api.put(node("n1"))
-    await controller._relist()
-    while await ready(controller):
-        pass
-    told: list[str] = []
-    monkeypatch.setattr(controller._tasks, "tell", told.append)
-    observe(controller, node("n1", labels=labels))
-    clock.now += 1
-    assert {key for key in [await ready(controller) for _ in range(3)] if key} == woken
-    assert told == ["n1"]
