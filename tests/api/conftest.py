@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from api.apiserver import ApiServer
+from api.processes import wait_until
 
 _counter = itertools.count(1)
+_others = pytest.StashKey[int]()
+
+# Of the tests that run beside those that judge the whole tier, once these are all that is left.
+LAST_TESTS_SECONDS = 600
 
 
 @pytest.hookimpl(trylast=True)
@@ -20,14 +26,39 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in judges]
     here = Path(__file__).parent
     run = {item.path for item in items if item.path.parent == here}
-    if (
-        config.option.keyword
-        or hasattr(config, "workerinput")
-        or run != set(here.glob("test_*.py"))
-    ):
+    config.stash[_others] = sum(item.path.parent == here for item in items)
+    if config.option.keyword or run != set(here.glob("test_*.py")):
         config.hook.pytest_deselected(items=judges)
     else:
         items += judges
+
+
+@pytest.fixture(autouse=True)
+def _counted(request: pytest.FixtureRequest, everything: Path) -> Iterator[None]:
+    """Tells the other processes of this run that one more test is done."""
+    yield
+    if not request.node.get_closest_marker("whole_tier"):
+        with (everything / f"done-{os.getpid()}").open("ab") as file:
+            file.write(b".")
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all processes of this run."""
+    mine = tmp_path_factory.getbasetemp()
+    return mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
+
+
+@pytest.fixture
+def whole_tier(request: pytest.FixtureRequest, everything: Path) -> Path:
+    """The folder of all processes of this run, once all other tests are done."""
+
+    def all_done() -> bool:
+        done = sum(file.stat().st_size for file in everything.glob("done-*"))
+        return done == request.config.stash[_others]
+
+    wait_until(all_done, timeout=LAST_TESTS_SECONDS, what="the tests beside this one to end")
+    return everything
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import random
 import signal
 import socket
 import subprocess
@@ -99,11 +101,17 @@ def wait_until(
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of loopback that nobody listens on at this moment.
+
+    From below those that Linux gives to outgoing connections (32768 and up): one of these might
+    take the port before the program that it is for. By chance of the system's, since test runs side
+    by side may draw the same of Python's.
+    """
+    for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("of 100 ports of loopback none is free")
 
 
 def _end_with_parent() -> None:

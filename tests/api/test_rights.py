@@ -1,9 +1,10 @@
-"""The operator's rights: none is missing, none is for nothing, and the page tells them all."""
+"""What the audit log tells of rights, and that the page tells of them all."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,43 +18,16 @@ WITHOUT_ADDRESSES = "grep -v '\\[/'"
 BLOCK = re.compile(r"```console\n\$ kubectl (auth can-i --list [^\n]+)\n(.*?)```", re.DOTALL)
 
 
-def unused(tmp_path_factory: pytest.TempPathFactory) -> set[rights.Right]:
-    return rights.granted() - rights.used(rights.events(tmp_path_factory.getbasetemp()))
-
-
-@pytest.mark.whole_tier
-def test_each_right_was_used_by_some_test_of_this_run(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    assert sorted(unused(tmp_path_factory)) == [], "take them away, or test what they are for"
-
-
-@pytest.mark.whole_tier
-def test_no_right_was_missing_in_this_run(tmp_path_factory: pytest.TempPathFactory) -> None:
-    may = rights.granted()
-    lacking = [
-        (group, resource, verb)
-        for group, resource, verb, own in rights.refused(
-            rights.events(tmp_path_factory.getbasetemp())
-        )
-        # What a test has taken away for a while is not missing.
-        if rights.Right("ClusterRole", group, resource, verb) not in may
-        and not (own and rights.Right("Role", group, resource, verb) in may)
-    ]
-    assert lacking == []
-
-
-def test_the_audit_log_tells_a_right_that_is_there_for_nothing_or_missing(tmp_path: Path) -> None:
-    log = tmp_path / "server/audit.log"
-    log.parent.mkdir()
-    with ApiServer.start(tmp_path / "api") as api:
+def test_the_audit_log_tells_a_right_that_is_there_for_nothing_or_missing() -> None:
+    # Apart from the logs of this run, in which no right may be missing.
+    with TemporaryDirectory() as folder, ApiServer.start(Path(folder)) as api:
         install(api)
         config = api.service_account_kubeconfig("localregistry-system", "localregistry")
         api.kubectl("get", "nodes", kubeconfig=config)
         api.kubectl("get", "secrets", kubeconfig=config, check=False)
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
         api.kubectl("apply", "--server-side", "-f", "-", input=body, kubeconfig=config)
-        found = list(rights.events(tmp_path))
+        found = list(rights.events(Path(folder)))
     configmaps = rights.Right("ClusterRole", "", "configmaps", "patch")
     assert rights.used(found) == {
         rights.Right("ClusterRole", "", "nodes", "list"),

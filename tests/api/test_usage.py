@@ -103,6 +103,7 @@ def test_without_the_usage_process_the_figure_stays_and_the_registry_is_ready(la
     assert registry.push(3 * MIB)[0] == 201
     registry.wait_used("3Mi/ephemeral")
     registry.process.stop(kill=True)
+    time.sleep(1)  # Events follow the status that they tell of
     since = time.monotonic()
     time.sleep(6)
     assert registry.storage["summary"] == "3Mi/ephemeral"
