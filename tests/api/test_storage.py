@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -168,3 +169,18 @@ def test_a_claim_of_the_users_is_waited_for_and_left_as_it_is(lab: Lab) -> None:
     lab.wait_for("dev", "StorageReady", "ClaimBound", timeout=20)
     owners = {entry["manager"] for entry in lab.get("pvc", "mine")["metadata"]["managedFields"]}
     assert "localregistry-operator" not in owners
+
+
+def test_two_registries_never_write_to_one_claim(lab: Lab) -> None:
+    path = PATHS["pvc"].format(namespace=lab.namespace)
+    assert lab.api.request("POST", path, MINE)[0] == 201
+    volume(lab, "1Gi", "mine")
+    lab.apply("dev", storage={"existingClaim": "mine"})
+    lab.wait_for("dev", "StorageReady", "ClaimBound")
+    time.sleep(1.1)  # ages are in whole seconds
+    lab.apply("young", host="young.example.internal", storage={"existingClaim": "mine"})
+    lab.wait_for("young", "StorageReady", "ClaimInUse", status="False")
+    assert not lab.exists("deployment", "young-registry")
+    lab.delete_registry("dev")
+    lab.wait_for("young", "StorageReady", "ClaimBound", timeout=25)
+    assert lab.exists("deployment", "young-registry")

@@ -46,7 +46,8 @@ class Claim:
     registry has answered and holds the probe image: nodes are never pointed at what cannot answer.
     `served`: whether the Service has the ports of host and aliases; None since one of them was
     changed, until the reconcile has come to the Service. `allowed`: whether the policy grants the
-    host; `aliases` are those that it grants.
+    host; `aliases` are those that it grants. `volume` is the PersistentVolumeClaim that it writes
+    to, "" for none.
     """
 
     uid: str
@@ -65,6 +66,7 @@ class Claim:
     dns: bool = False
     selector: Selector = field(default_factory=Selector)
     frozen: bool = False
+    volume: str = ""
 
     @property
     def key(self) -> Key:
@@ -100,6 +102,17 @@ class Claims:
 
     def get(self, key: Key) -> Claim | None:
         return self._by_key.get(key)
+
+    def older_writer(self, claim: Claim) -> Claim | None:
+        """An older LocalRegistry that writes to the same volume: two would damage it."""
+        others = [
+            other
+            for other in self
+            if (other.namespace, other.volume) == (claim.namespace, claim.volume)
+            and claim.volume
+            and other.age < claim.age
+        ]
+        return min(others, key=lambda other: other.age, default=None)
 
     def permitted(self, claim: Claim) -> Claim:
         """The claim without what the policy does not grant its namespace."""

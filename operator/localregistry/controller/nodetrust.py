@@ -18,6 +18,7 @@ from localregistry.controller.kinds import CONFIG_MAP, DAEMON_SET
 from localregistry.controller.kube import Api
 from localregistry.controller.previews import Previews
 from localregistry.controller.selection import Selection
+from localregistry.resources import claim as claim_resource
 from localregistry.resources import node_agent, trust_config
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec.hosts import Host
@@ -140,6 +141,7 @@ class NodeTrust:
             preview=nodes.management is Management.PREVIEW,
             dns=nodes.resolve is Resolve.DNS,
             selector=nodes.selector,
+            volume=claim_resource.claim_name(registry) or "",
         )
         claim = self.claims.permitted(claim)
         served: bool | None = None

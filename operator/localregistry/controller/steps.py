@@ -56,7 +56,9 @@ class Steps:
         self._clock = clock
         self._children = Children(api, echoes)
         self._causes = Causes(api, clock=clock)
-        self._storage = StorageStep(api, config, self._children, self._causes)
+        self._storage = StorageStep(
+            *(api, config, self._children, self._causes), older_writer=trust.claims.older_writer
+        )
         self._pushed: set[str] = set()
         self._refused_since: dict[str, float] = {}
 

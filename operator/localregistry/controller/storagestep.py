@@ -6,10 +6,13 @@ the reconcile goes on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from localregistry.controller import claimstate
 from localregistry.controller.causes import Causes
 from localregistry.controller.children import Children, owner_uid
 from localregistry.controller.errors import ApiError
+from localregistry.controller.grants import Claim
 from localregistry.controller.kinds import CLAIM, CONFIG_MAP
 from localregistry.controller.kube import Api
 from localregistry.controller.work import LOOK_AGAIN, Body, Work
@@ -25,21 +28,36 @@ from localregistry.spec.storage import StorageKind
 # A storage class that comes to allow growth is not watched; asking costs two requests.
 GROW_AGAIN = 60.0
 # Where StorageReady is so, no pod may run on what is there under the claim's name.
-NO_VOLUME = frozenset({Reason.DATA_LOST, Reason.NAME_CONFLICT, Reason.CLAIM_UNSUITABLE})
+NO_VOLUME = frozenset(
+    {Reason.DATA_LOST, Reason.NAME_CONFLICT, Reason.CLAIM_UNSUITABLE, Reason.CLAIM_IN_USE}
+)
 
 
 class StorageStep:
+    """`older_writer` gives the LocalRegistry that a claim's volume belongs to, if not this one."""
+
     def __init__(
-        self, api: Api, config: OperatorConfig, children: Children, causes: Causes
+        self,
+        api: Api,
+        config: OperatorConfig,
+        children: Children,
+        causes: Causes,
+        *,
+        older_writer: Callable[[Claim], Claim | None],
     ) -> None:
         self._api = api
         self._config = config
         self._children = children
         self._causes = causes
+        self._older_writer = older_writer
 
     async def run(self, work: Work) -> None:
         """Raises as Children.reconcile does."""
         registry = work.registry
+        if other := self._older_writer(work.claim):
+            work.found(ConditionType.STORAGE_READY, Reason.CLAIM_IN_USE, _in_use(other))
+            work.within(LOOK_AGAIN)
+            return
         name = claim_resource.claim_name(registry)
         live = await self._api.get(CLAIM, registry.namespace, name) if name else None
         kept = _claim_to_keep(registry)
@@ -97,6 +115,13 @@ def _claim_to_keep(registry: LocalRegistry) -> str | None:
     recorded = (registry.status.get("storage") or {}).get("claimUID")
     accepted = registry.annotations.get(names.ACCEPT_DATA_LOSS_ANNOTATION)
     return None if recorded == accepted else recorded
+
+
+def _in_use(other: Claim) -> str:
+    return (
+        f"PersistentVolumeClaim {other.volume} is that of LocalRegistry {other.name}, which is "
+        "older. Two that write to one volume damage it: give this one a claim of its own"
+    )
 
 
 def _lost(registry: LocalRegistry, name: str, recorded: str) -> str:

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     CLAIM_PENDING = "ClaimPending"  # the claim waits for a volume
     PROVISIONING_FAILED = "ProvisioningFailed"  # nobody gives the claim a volume, and says why
     CLAIM_NOT_FOUND = "ClaimNotFound"  # spec.storage.existingClaim names a claim that is not there
+    CLAIM_IN_USE = "ClaimInUse"  # an older LocalRegistry writes to it
     CLAIM_TERMINATING = "ClaimTerminating"  # the claim is being deleted while it is in use
     CLAIM_UNSUITABLE = "ClaimUnsuitable"  # of another class or access mode than the spec asks for
     CLAIM_LOST = "ClaimLost"  # the claim is there, its volume is gone

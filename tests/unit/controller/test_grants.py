@@ -145,3 +145,32 @@ def test_what_is_decided_does_not_depend_on_the_order_of_the_claims() -> None:
     other = decide(claims(*reversed(everyone)), TrustDocument()).document
     assert one.revision == other.revision
     assert one.to_json() == other.to_json()
+
+
+# Volumes
+
+
+def writer(name: str, volume: str, *, created: str = "1", namespace: str = "registries") -> Claim:
+    return replace(claim(name, created=created), volume=volume, namespace=namespace)
+
+
+@pytest.mark.parametrize(
+    ("others", "older"),
+    [
+        pytest.param([writer("a", "data")], "a", id="an older one of that volume"),
+        pytest.param([writer("b", "data", created="2"), writer("a", "data")], "a", id="the oldest"),
+        pytest.param([writer("a", "data", created="3")], "", id="a younger one"),
+        pytest.param([writer("a", "other")], "", id="one of another volume"),
+        pytest.param([writer("a", "data", namespace="else")], "", id="one of another namespace"),
+        pytest.param([], "", id="nobody"),
+    ],
+)
+def test_a_volume_has_one_writer(others: list[Claim], older: str) -> None:
+    mine = writer("mine", "data", created="2")
+    found = claims(mine, *others).older_writer(mine)
+    assert (found.name if found else "") == older
+
+
+def test_registries_without_a_volume_are_in_nobodys_way() -> None:
+    first, second = writer("a", ""), writer("b", "", created="2")
+    assert claims(first, second).older_writer(second) is None

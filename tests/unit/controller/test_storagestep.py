@@ -11,7 +11,7 @@ from localregistry.controller.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT
 from localregistry.controller.storagestep import GROW_AGAIN
 from localregistry.controller.work import LOOK_AGAIN
 from localregistry.spec import names
-from unit.controller.bodies import CHILD, NAMESPACE
+from unit.controller.bodies import CHILD, NAMESPACE, read
 from unit.controller.standin_api import DELETED
 from unit.controller.world import SIZE, World
 
@@ -320,3 +320,22 @@ async def test_a_named_claim_that_can_only_be_read_gets_no_pod() -> None:
     assert world.condition("StorageReady") == ("False", "ClaimUnsuitable")
     assert world.api.look(CONFIG_MAP, NAMESPACE, CHILD)
     assert world.api.look(DEPLOYMENT, NAMESPACE, CHILD) is None
+
+
+async def test_of_two_that_name_one_claim_the_older_has_it_until_it_goes() -> None:
+    world = World(storage=MINE)
+    named(world)
+    older = world.trust.seen(
+        read(name="older", uid="u0", created="2020-01-01T00:00:00Z", storage=MINE)
+    )
+    again = await world.run()
+    assert again is not None
+    assert again <= LOOK_AGAIN
+    assert world.condition("StorageReady") == ("False", "ClaimInUse")
+    assert "mine is that of LocalRegistry older" in world.message("StorageReady")
+    assert world.condition("RegistryAvailable") == ("False", "WaitingForStorage")
+    assert world.api.look(DEPLOYMENT, NAMESPACE, CHILD) is None
+    world.trust.drop((older.namespace, older.name))
+    await world.run()
+    assert world.condition("StorageReady") == ("True", "ClaimBound")
+    assert world.api.look(DEPLOYMENT, NAMESPACE, CHILD)
