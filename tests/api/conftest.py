@@ -79,9 +79,12 @@ def api_with_controllers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 
 @pytest.fixture
-def namespace(api: ApiServer) -> str:
-    """A namespace of the test's own. It is left to end with the API server."""
+def namespace(api: ApiServer) -> Iterator[str]:
+    """A namespace of the test's own. It ends with the API server; its LocalRegistries go before, as
+    the operators of later tests would have to look after them."""
     name = f"test-{next(_counter)}"
     status, answer = api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
     assert status == 201, answer
-    return name
+    yield name
+    path = f"/apis/localregistry.dev/v1alpha1/namespaces/{name}/localregistries"
+    api.request("DELETE", path)
