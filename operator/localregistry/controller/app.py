@@ -38,8 +38,9 @@ logger = logging.getLogger(__name__)
 # The key of what all LocalRegistries together mean for the nodes; no namespace has this name.
 TRUST: Key = ("", "node-trust")
 
-# One event loop: more workers would only hold more half-done runs while the API server thinks.
-WORKERS = 8
+# One event loop, and an API server that four writers keep busy: more of them would only hold more
+# half-done runs.
+WORKERS = 4
 # Answers of several agents within this time make one run.
 NODE_NEWS_SECONDS = 0.1
 # While the API server is away its return must be noticed quickly; a fault of one object may wait.
@@ -107,6 +108,7 @@ class Controller:
         self._news = News(
             echoes,
             add=self.queue.add,
+            hurry=functools.partial(self.queue.add, urgent=True),
             later=lambda *arguments: asyncio.get_running_loop().call_later(*arguments),
         )
 

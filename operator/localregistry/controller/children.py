@@ -72,12 +72,19 @@ class Children:
             self._new.discard(uid)
 
     async def reconcile(
-        self, registry: LocalRegistry, kind: Kind, wanted: Body | None, *, uid: str | None = None
+        self,
+        registry: LocalRegistry,
+        kind: Kind,
+        wanted: Body | None,
+        *,
+        uid: str | None = None,
+        absent: bool = False,
     ) -> Body | None:
         """Makes the child what `wanted` says (None: absent); returns the live object.
 
         With `uid` it is this very object or nothing: one that is gone is not made again (409), and
-        one that is going is returned as it is.
+        one that is going is returned as it is. `absent`: the caller has just seen that there is
+        none.
         Raises NameConflict, BeingDeleted or ApiError. An apply that changes nothing writes nothing.
         """
         name = names.child_name(registry.name)
@@ -85,8 +92,8 @@ class Children:
             await self._remove(registry, kind, name)
             return None
         known = uid or self._uids.get((registry.uid, kind.kind))
-        # A claim may be one that was kept.
-        if known is None and (kind == CLAIM or registry.uid not in self._new):
+        absent = absent or (registry.uid in self._new and kind != CLAIM)  # one may have been kept
+        if known is None and not absent:
             known = await self._existing(registry, kind, name)
         # Where nothing was found, nothing may have come in between: somebody else's would be ours.
         expected = {"resourceVersion": ABSENT} if known is None else {"uid": known}

@@ -28,9 +28,15 @@ MAX_NOTE = 1024
 def changes(
     before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """The conditions whose status or reason is news."""
+    """The conditions whose status or reason is news; that nothing is known of a new resource is
+    none."""
     known = {c["type"]: (c.get("status"), c.get("reason")) for c in before}
-    return [c for c in after if known.get(c["type"]) != (c["status"], c["reason"])]
+    return [
+        c
+        for c in after
+        if known.get(c["type"]) != (c["status"], c["reason"])
+        and (c["type"] in known or c["status"] != "Unknown")
+    ]
 
 
 class Events:

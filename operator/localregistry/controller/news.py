@@ -49,12 +49,20 @@ class Echoes:
 
 
 class News:
-    """Single event loop only. `add` takes a key that must be worked on; `later(seconds, call, key)`
-    is the loop's `call_later`."""
+    """Single event loop only. `add` takes a key that must be worked on, `hurry` one for which a
+    user waits; `later(seconds, call, key)` is the loop's `call_later`."""
 
-    def __init__(self, echoes: Echoes, *, add: Callable[[Key], None], later: Later) -> None:
+    def __init__(
+        self,
+        echoes: Echoes,
+        *,
+        add: Callable[[Key], None],
+        hurry: Callable[[Key], None],
+        later: Later,
+    ) -> None:
         self._echoes = echoes
         self._add = add
+        self._hurry = hurry
         self._later = later
         self._held: dict[Key, list[Body]] = {}
 
@@ -70,7 +78,7 @@ class News:
         if self._echoes.same_spec(body):
             self.tell(key, body)
         else:
-            self._add(key)
+            self._hurry(key)
 
     def _deliver(self, key: Key) -> None:
         last = {body["metadata"].get("uid"): body for body in self._held.pop(key, ())}

@@ -30,6 +30,9 @@ from localregistry.spec.nodes import Management
 from localregistry.spec.reasons import Reason
 from localregistry.spec.registry import InvalidSpec, LocalRegistry
 
+# When a new LocalRegistry is told of, if its children have no news before.
+FIRST_STATUS = 0.5
+
 
 class Reconciler:
     """Many keys run side by side in one event loop; one key never twice at once."""
@@ -93,6 +96,11 @@ class Reconciler:
             address = work.claim.address if available else ""
             work.findings.usage = self._usages.observe(registry, address=address)
         complete(registry, work.findings)
+        if new and work.findings.conditions[ConditionType.READY].status is ConditionStatus.UNKNOWN:
+            # Its children were asked for a moment ago, and nothing is known of them yet: those of
+            # others come first.
+            work.within(FIRST_STATUS)
+            return work.again
         later = await self._status.write(body, registry, work.findings)
         if later is not None:
             work.within(later)

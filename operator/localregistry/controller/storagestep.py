@@ -95,7 +95,8 @@ class StorageStep:
             return None, ""
         wanted = claimstate.fitted(body, live)
         if live is None:
-            return await self._children.reconcile(registry, CLAIM, wanted, uid=kept), ""
+            made = await self._children.reconcile(registry, CLAIM, wanted, uid=kept, absent=True)
+            return made, ""
         # Who makes it larger after it was read must not see it made smaller by us: 409.
         version = {"resourceVersion": live["metadata"]["resourceVersion"]}
         wanted["metadata"] = {**wanted["metadata"], **version}

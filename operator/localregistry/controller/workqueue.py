@@ -2,7 +2,7 @@
 
 Keys, never objects: whoever takes a key reads the world as it is then. A key that is added while it
 is being worked on is worked on once more afterwards, so no change is lost and none runs twice at
-the same time.
+the same time. What a user waits for goes first.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ K = TypeVar("K", bound=Hashable)
 BACKOFF_FIRST = 0.25
 BACKOFF_LAST = 300.0
 
+# Nobody may starve those that are not urgent: of so many keys one is of theirs, once the oldest of
+# them has waited for so long. Drift is to be repaired within ten seconds.
+FAIR_SHARE, PATIENCE = 5, 3.0
+
 
 class WorkQueue(Generic[K]):
     """Single event loop only. `clock` is monotonic seconds."""
@@ -29,6 +33,8 @@ class WorkQueue(Generic[K]):
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._ready: deque[K] = deque()
+        self._urgent: deque[K] = deque()
+        self._turn = itertools.cycle(range(FAIR_SHARE))
         self._waiting: set[K] = set()
         self._running: dict[K, float] = {}
         self._dirty: set[K] = set()
@@ -40,16 +46,16 @@ class WorkQueue(Generic[K]):
         self._wakeup = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._ready) + len(self._running)
+        return len(self._waiting) + len(self._running)
 
-    def add(self, key: K) -> None:
-        """Have the key worked on as soon as a worker is free."""
+    def add(self, key: K, *, urgent: bool = False) -> None:
+        """Have the key worked on as soon as a worker is free; an `urgent` one before the others."""
         self._due.pop(key, None)
         if key in self._running:
             self._dirty.add(key)
         elif key not in self._waiting:
             self._waiting.add(key)
-            self._ready.append(key)
+            (self._urgent if urgent else self._ready).append(key)
             self._added_at[key] = self._clock()
             self._wakeup.set()
 
@@ -84,8 +90,8 @@ class WorkQueue(Generic[K]):
         """The next key; it counts as running until `done`."""
         while True:
             self._promote()
-            if self._ready:
-                key = self._ready.popleft()
+            if self._waiting:
+                key = self._next()
                 self._waiting.discard(key)
                 self._running[key] = self._clock()
                 self._added_at.pop(key, None)
@@ -98,6 +104,14 @@ class WorkQueue(Generic[K]):
                     await self._wakeup.wait()
             except TimeoutError:
                 continue
+
+    def _next(self) -> K:
+        if self._urgent and not (next(self._turn) == 0 and self._impatient()):
+            return self._urgent.popleft()
+        return self._ready.popleft()
+
+    def _impatient(self) -> bool:
+        return bool(self._ready) and self._clock() - self._added_at[self._ready[0]] >= PATIENCE
 
     def done(self, key: K) -> None:
         self._running.pop(key, None)

@@ -19,6 +19,9 @@ STORAGE_ROOT = "/var/lib/registry"
 # A push in flight may end before the process does; the pod's grace period is a little longer.
 DRAIN_SECONDS = 60
 
+# The one written in C takes a tenth of the time; every reconcile renders.
+_DUMPER: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
 
 def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | None:
     """A ConfigMap with the one key `config.yml`."""
@@ -32,7 +35,7 @@ def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | N
 
 def render(registry: LocalRegistry) -> str:
     """The text of `config.yml` for distribution v3."""
-    return yaml.safe_dump(_engine_config(registry.uid), sort_keys=False)
+    return yaml.dump(_engine_config(registry.uid), Dumper=_DUMPER, sort_keys=False)
 
 
 def checksum(registry: LocalRegistry) -> str:

@@ -33,6 +33,8 @@ def condition(
         ([condition()], [], []),
         ([condition("Exposed")], [condition("Exposed"), condition()], ["Ready"]),
         ([{"type": "Ready"}], [condition()], ["Ready"]),
+        ([], [condition(status="Unknown")], []),
+        ([condition()], [condition(status="Unknown")], ["Ready"]),
     ],
     ids=[
         "the first is news",
@@ -43,6 +45,8 @@ def condition(
         "one that went is none",
         "each is told by itself",
         "an old one without a status is no fault",
+        "that nothing is known of a new one is none",
+        "that nothing is known any more is",
     ],
 )
 def test_changes_of_conditions(before: Any, after: Any, news: list[str]) -> None:

@@ -16,7 +16,7 @@ from localregistry.controller.kinds import (
     Kind,
 )
 from localregistry.controller.metrics import NodeState
-from localregistry.controller.reconcile import Reconciler
+from localregistry.controller.reconcile import FIRST_STATUS, Reconciler
 from localregistry.controller.work import LOOK_AGAIN
 from localregistry.resources import trust_config
 from localregistry.spec import names
@@ -35,6 +35,9 @@ from unit.controller.world import SIZE, World
 
 async def test_the_children_come_before_what_mounts_them() -> None:
     world = World(finalizers=(), storage=SIZE)
+    again = await world.run()
+    assert again == FIRST_STATUS
+    assert world.status() == {}, "it would only say that the children were asked for"
     await world.run()
     applied = [(verb, kind) for verb, kind, _ in world.api.writes if kind != "Event"]
     assert applied == [
@@ -64,6 +67,12 @@ async def test_a_stranger_that_was_there_before_a_new_resource_is_seen_and_left_
     await world.run_until_fresh()
     assert world.condition("RegistryAvailable") == ("False", "NameConflict")
     assert world.live(SERVICE) == before
+
+
+async def test_what_is_wrong_with_a_new_resource_is_told_at_once() -> None:
+    world = World(finalizers=(), storage={"existingClaim": "missing"})
+    await world.run()
+    assert world.condition("Ready") == ("False", "ClaimNotFound")
 
 
 async def test_nodes_are_summed_up_for_the_metrics_and_forgotten_with_their_registry() -> None:
@@ -181,7 +190,9 @@ async def test_an_answer_that_is_lost_is_no_harm(verb: str, kind: Kind) -> None:
     world = World(finalizers=(), storage=SIZE)
     world.api.fail(verb, kind, ApiError(0, "timed out"), after=True)
     with pytest.raises(ApiError):
-        await world.run()
+        for _ in range(2):
+            await world.run()
+    await world.run()
     await world.run()
     kinds = [name for done, name, _ in world.api.writes if done == "apply"]
     assert sorted(kinds) == sorted(set(kinds)), "nothing is made twice"

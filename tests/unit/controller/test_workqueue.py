@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from localregistry.controller.workqueue import BACKOFF_FIRST, WorkQueue
+from localregistry.controller.workqueue import BACKOFF_FIRST, FAIR_SHARE, PATIENCE, WorkQueue
 
 
 class Clock:
@@ -175,3 +175,25 @@ async def test_a_worker_that_is_stopped_while_a_key_comes_in_stops(turns: int) -
     worker.cancel()
     done, _ = await asyncio.wait({worker}, timeout=0.2)
     assert done, "it would have worked on until the process was killed"
+
+
+async def test_what_a_user_waits_for_goes_first(queue: WorkQueue[str]) -> None:
+    for key in ("a", "b"):
+        queue.add(key)
+    for key in ("x", "y"):
+        queue.add(key, urgent=True)
+    queue.add("x")
+    assert len(queue) == 4
+    assert [await take(queue) for _ in range(5)] == ["x", "y", "a", "b", None]
+
+
+async def test_nobody_starves_those_that_are_not_urgent(
+    queue: WorkQueue[str], clock: Clock
+) -> None:
+    queue.add("a")
+    for number in range(FAIR_SHARE * 3):
+        queue.add(f"x{number}", urgent=True)
+    first = [await take(queue) for _ in range(FAIR_SHARE * 2)]
+    assert "a" not in first, "it has not waited for long"
+    clock.now += PATIENCE
+    assert "a" in [await take(queue) for _ in range(FAIR_SHARE)]
