@@ -14,7 +14,7 @@ import pytest
 from agent import roots, store
 from agent.matrix import KINDS, Kind
 from agent.node import Node
-from kind import build, machine, settings, shell
+from kind import build, debian, machine, progress, settings, shell
 
 GO_PROGRAMS = ("registry", "cri-dockerd", "containerd", "containerd-shim-runc-v2", "dockerd")
 
@@ -73,6 +73,7 @@ class Stock:
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     if not machine.is_root():
         raise shell.Failed("the nodes of these tests need root: namespaces and mounts")
+    debian.require("iptables", progress.Progress(0), otherwise="Services' addresses need it")
     return Lab(tmp_path_factory.mktemp("lab"))
 
 

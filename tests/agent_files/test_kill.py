@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from kind import debian, progress
+
 ROOT = Path(__file__).parents[2]
 
 
 def kill_everywhere(way: str, directory: Path) -> dict[str, Any]:
     assert os.geteuid() == 0, "these tests mount and give files away: run them as root"
-    assert shutil.which("strace"), "strace is missing: apt-get install strace"
+    debian.require("strace", progress.Progress(0), otherwise="install it for this test")
     paths = os.pathsep.join([str(ROOT / "operator"), str(ROOT / "tests")])
     unshare = ("unshare", "--mount", "--propagation", "private")
     done = subprocess.run(

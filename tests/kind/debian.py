@@ -3,12 +3,13 @@
 Each is one mmdebstrap run, kept as a tar file in the cache under the hash of its package list.
 """
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from kind import digest, machine, progress, shell
-from kind.settings import Settings
+from kind import digest, locks, machine, progress, shell
+from kind.settings import Settings, from_environment
 
 SUITE = "trixie"
 
@@ -110,16 +111,25 @@ def require(program: str, report: progress.Progress, *, otherwise: str) -> None:
 
     Raises Failed where that cannot be done here; ``otherwise`` says what else can be.
     """
-    if shutil.which(program):
+    if _installed(program):
         return
     if not machine.is_root() or shutil.which("apt-get") is None:
         raise shell.Failed(f"{program} is needed here: {otherwise}")
-    report.grow(1)
-    env = {"DEBIAN_FRONTEND": "noninteractive"}
-    with report.step(program, "installing", seconds=20):
-        shell.run(["apt-get", "update"], timeout=300, env=env)
-        shell.run(
-            ["apt-get", "install", "-y", "--no-install-recommends", program],
-            timeout=600,
-            env=env,
-        )
+    # Two test processes may find the same program missing, and apt waits for nobody.
+    with locks.locked(from_environment().cache / "apt.lock"):
+        if _installed(program):
+            return
+        report.grow(1)
+        env = {"DEBIAN_FRONTEND": "noninteractive"}
+        with report.step(program, "installing", seconds=20):
+            shell.run(["apt-get", "update"], timeout=300, env=env)
+            shell.run(
+                ["apt-get", "install", "-y", "--no-install-recommends", program],
+                timeout=600,
+                env=env,
+            )
+
+
+def _installed(program: str) -> bool:
+    places = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    return shutil.which(program, path=places) is not None
