@@ -133,6 +133,6 @@ def test_news_wakes_the_agent_at_once(lab: Lab, mounted: bool) -> None:
         lab.tell(registry())
     started = time.monotonic()
     lab.agent.wait()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 1.9, "sooner than where nothing happens"
     lab.agent.step()
     lab.agent.close()

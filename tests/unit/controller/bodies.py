@@ -125,8 +125,8 @@ def agent(node_name: str = "n1", *, uid: str = "p1", address: str = "127.0.0.1")
     }
 
 
-async def until(condition: Callable[[], object], *, seconds: float = 2.0) -> None:
-    """Waits for something that another task is about to do."""
+async def until(condition: Callable[[], object], *, seconds: float = 10.0) -> None:
+    """Waits for something that another task is about to do; long, as a busy machine may stall."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.01)

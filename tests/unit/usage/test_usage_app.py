@@ -156,7 +156,8 @@ def test_it_is_small(running: Running) -> None:
 
 def test_sigterm_ends_it_at_once(running: Running) -> None:
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(timeout=2) == 0
+    # A kubelet would kill it after 30 s; Python itself takes its time on a busy machine.
+    assert running.process.wait(timeout=10) == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a process namespace of its own")
@@ -167,7 +168,7 @@ def test_sigterm_ends_it_as_the_first_process_of_a_container_too(tmp_path: Path)
         children = Path(f"/proc/{process.process.pid}/task/{process.process.pid}/children")
         (child,) = children.read_text().split()
         os.kill(int(child), signal.SIGTERM)
-        assert process.process.wait(timeout=2) == 0
+        assert process.process.wait(timeout=10) == 0
     finally:
         process.end()
 
