@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
+import os
 import random
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+
+# From below those that Linux gives to outgoing connections (32768 and up): one of these might take
+# the port before the program that it is for.
+_FIRST_PORT, _PORTS, _SHARES = 20_000, 10_000, 10
 
 
 @dataclass
@@ -100,18 +106,30 @@ def wait_until(
         time.sleep(interval)
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on at this moment.
+def _own_ports() -> Iterator[int]:
+    """Those of this process of a test run, each again only after all others.
 
-    From below those that Linux gives to outgoing connections (32768 and up): one of these might
-    take the port before the program that it is for. By chance of the system's, since test runs side
-    by side may draw the same of Python's.
+    A port is free until its program listens, seconds later. So the processes of one run draw from
+    shares of their own, and no process draws a port twice in short order. Mixed by chance of the
+    system's, since test runs side by side may draw the same of Python's.
     """
-    for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = list(range(_FIRST_PORT, _FIRST_PORT + _PORTS))[number % _SHARES :: _SHARES]
+    random.SystemRandom().shuffle(share)
+    return itertools.cycle(share)
+
+
+_ports = _own_ports()
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment, by any address of this machine: nodes and
+    Services have addresses of loopback other than 127.0.0.1."""
+    for port in itertools.islice(_ports, 100):
         with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.bind(("127.0.0.1", port))
+            listener.bind(("", port))
             return port
-    raise RuntimeError("of 100 ports of loopback none is free")
+    raise RuntimeError("of 100 ports none is free")
 
 
 def _end_with_parent() -> None:
