@@ -33,6 +33,8 @@ def main() -> None:
     known = dict(pair.split("=") for pair in sys.argv[1:])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 53))
+        # For who waits for it.
+        print("serving", flush=True)
         while True:
             query, asker = server.recvfrom(4096)
             server.sendto(answer(query, known), asker)

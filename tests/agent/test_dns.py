@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.conftest import only
-from agent.node import ADDRESS, NAME, OTHER_ADDRESS, Node, registry
+from agent.node import ADDRESS, NAME, OTHER_ADDRESS, SETTLE_SECONDS, Node, registry
 from localregistry.trust import NodeReason
 
 SOME = only(
@@ -30,6 +30,8 @@ def serve_names(node: Node, **names: str) -> None:
     pairs = [f"{name}={address}" for name, address in names.items()]
     argv = [sys.executable, "-I", str(server), *pairs]
     node.machine.spawn(argv, log="names", chroot=False)
+    # A question that comes before it listens is answered by nobody, and the pull fails.
+    node.until(lambda: "serving" in node.machine.log("names"), SETTLE_SECONDS, "the name server")
 
 
 def wait_for_proof(node: Node) -> None:
