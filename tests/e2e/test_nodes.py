@@ -99,7 +99,7 @@ def test_an_administrators_own_entries_stay_when_ours_go(clean: Cluster, docker_
     docker_node.run(f"cat > {path} <<'EOF'\n{theirs}\nEOF\nkill -HUP $(pidof dockerd)")
     try:
         mine = docker_node.read(path)
-        wait_until(lambda: "theirs.example:5000" in insecure(docker_node), timeout=5, what="HUP")
+        wait_until(lambda: "theirs.example:5000" in insecure(docker_node), timeout=15, what="HUP")
         clean.apply_registry("dev", host=HOST)
         clean.wait_ready("dev")
         assert {HOST, "theirs.example:5000"} <= insecure(docker_node)
@@ -111,7 +111,9 @@ def test_an_administrators_own_entries_stay_when_ours_go(clean: Cluster, docker_
         # First an empty list of theirs, so that the running daemon forgets it, then the old bytes.
         emptied = theirs.replace('"theirs.example:5000"', '"127.0.0.0/8"')
         docker_node.run(f"cat > {path} <<'EOF'\n{emptied}\nEOF\nkill -HUP $(pidof dockerd)")
-        time.sleep(1)
+        wait_until(
+            lambda: "theirs.example:5000" not in insecure(docker_node), timeout=15, what="HUP"
+        )
         docker_node.run(f"cat > {path} <<'EOF'\n{before.rstrip()}\nEOF")
 
 
@@ -184,7 +186,10 @@ def test_unmanaged_takes_the_trust_back_from_every_node(clean: Cluster) -> None:
     assert differences(before, clean.files()) != []
     clean.apply_registry("dev", host=HOST, nodes={"management": "Unmanaged"})
     wait_until(lambda: differences(before, clean.files()) == [], timeout=15, what="the withdrawal")
-    assert clean.status("dev")["nodes"]["summary"] == "-"
+    # The status is told by itself, beside what nodes are told.
+    wait_until(
+        lambda: clean.status("dev")["nodes"]["summary"] == "-", timeout=15, what="the status"
+    )
 
 
 def test_the_agents_have_no_credential_of_the_cluster(cluster: Cluster) -> None:
