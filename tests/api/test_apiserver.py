@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from api.apiserver import ApiServer
 from api.processes import wait_until
@@ -25,11 +26,17 @@ def test_a_service_account_may_do_nothing_until_it_is_bound(api: ApiServer, name
 
 def test_the_audit_log_tells_who_did_what(api: ApiServer, namespace: str) -> None:
     api.kubectl("get", "lreg", "-n", namespace)
-    [event] = [
-        one
-        for one in api.audit(user_agent="kubectl/")
-        if one.get("objectRef", {}).get("namespace") == namespace
-    ]
+
+    def found() -> list[dict[str, Any]]:
+        return [
+            one
+            for one in api.audit(user_agent="kubectl/")
+            if one.get("objectRef", {}).get("namespace") == namespace
+        ]
+
+    # The log is written when the answer is out already.
+    wait_until(lambda: bool(found()), timeout=10, what="the line in the log")
+    [event] = found()
     assert (event["verb"], event["objectRef"]["resource"]) == ("list", "localregistries")
     assert event["user"]["username"] == "admin"
     assert not [*api.audit(user_agent="nobody/")]

@@ -20,13 +20,15 @@ BLOCK = re.compile(r"```console\n\$ kubectl (auth can-i --list [^\n]+)\n(.*?)```
 
 def test_the_audit_log_tells_a_right_that_is_there_for_nothing_or_missing() -> None:
     # Apart from the logs of this run, in which no right may be missing.
-    with TemporaryDirectory() as folder, ApiServer.start(Path(folder)) as api:
-        install(api)
-        config = api.service_account_kubeconfig("localregistry-system", "localregistry")
-        api.kubectl("get", "nodes", kubeconfig=config)
-        api.kubectl("get", "secrets", kubeconfig=config, check=False)
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
-        api.kubectl("apply", "--server-side", "-f", "-", input=body, kubeconfig=config)
+    with TemporaryDirectory() as folder:
+        with ApiServer.start(Path(folder)) as api:
+            install(api)
+            config = api.service_account_kubeconfig("localregistry-system", "localregistry")
+            api.kubectl("get", "nodes", kubeconfig=config)
+            api.kubectl("get", "secrets", kubeconfig=config, check=False)
+            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+            api.kubectl("apply", "--server-side", "-f", "-", input=body, kubeconfig=config)
+        # When it has ended: the log is written when an answer is out already.
         found = list(rights.events(Path(folder)))
     configmaps = rights.Right("ClusterRole", "", "configmaps", "patch")
     assert rights.used(found) == {
