@@ -12,7 +12,7 @@ import os
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,12 @@ from api.standin import SYSTEM, NodeStandIn
 from localregistry.trust import DOCUMENT_KEY, TrustDocument
 
 OPERATOR = ("localregistry-operator/", "kopf/")
+# Nothing asked for this long: the operator is through. Its own pauses between two steps of one
+# change are of 2 s at most.
+QUIET_SECONDS = 3.0
+# For what has no bar of its own: a start of the operator on a busy machine, and numbers of nodes,
+# which are written every 10 s at most.
+PATIENCE = 30.0
 LREG = "localregistries.localregistry.dev"
 
 PATHS = {
@@ -160,7 +166,7 @@ class Lab:
         which: str,
         expected: str,
         *,
-        timeout: float = 15,
+        timeout: float = PATIENCE,
         status: str | None = None,
     ) -> Body:
         """Until the condition has this reason (and status); returns the condition."""
@@ -179,16 +185,41 @@ class Lab:
             raise AssertionError(f"{error}; it is {found}") from None
         return found
 
+    def wait_for_children(self, name: str) -> None:
+        """Until the last child is there. The time is that of the operator's start too."""
+        ingress = f"{name}-registry"
+        wait_until(lambda: self.exists("ingress", ingress), timeout=PATIENCE, what="the children")
+
+    def wait_quiet(self) -> None:
+        """Until the operator has come to rest: it has asked nothing for QUIET_SECONDS."""
+        deadline = time.monotonic() + 2 * PATIENCE
+        while last := self.requests(time.monotonic() - QUIET_SECONDS):
+            assert time.monotonic() < deadline, f"no rest: {last[-1]['requestURI']}"
+            time.sleep(QUIET_SECONDS / 4)
+
+    def wait_for_events(self, namespace: str, is_told: Callable[[list[Body]], bool]) -> list[Body]:
+        """A namespace's Events, once they tell it: they are posted after what they tell of."""
+        found: list[Body] = []
+
+        def reached() -> bool:
+            nonlocal found
+            found = self.api.get("events.events.k8s.io", "-n", namespace)["items"]
+            return is_told(found)
+
+        wait_until(reached, timeout=PATIENCE, what="the Event")
+        return found
+
     def patch_status(self, resource: str, name: str, status: Body) -> None:
-        body = json.dumps({"status": status})
-        command = ("patch", resource, name, "-n", self.namespace, "--subresource=status")
-        self.api.kubectl(*command, "--type=merge", "-p", body)
+        path = f"{PATHS[resource]}/{name}/status".format(namespace=self.namespace)
+        merge = "application/merge-patch+json"
+        code, answer = self.api.request("PATCH", path, {"status": status}, content_type=merge)
+        assert code == 200, answer
 
     def bring_up(self, name: str) -> None:
         """Plays volume controller and kubelet: binds the claim, serves a registry, says so."""
         child = f"{name}-registry"
         wait_until(
-            lambda: self.exists("service", child), timeout=15, what=f"the children of {name}"
+            lambda: self.exists("service", child), timeout=PATIENCE, what=f"the children of {name}"
         )
         if self.exists("pvc", child):
             self.patch_status("pvc", child, {"phase": "Bound", "capacity": {"storage": "20Gi"}})

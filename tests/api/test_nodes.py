@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api.apiserver import ApiServer
-from api.lab import LREG, Lab, open_lab
+from api.lab import LREG, PATIENCE, Lab, open_lab
 from api.processes import wait_until
 from localregistry.trust import NodeReason, NodeResult, Task
 
@@ -37,14 +37,20 @@ def nodes(lab: Lab) -> dict[str, Any]:
     return dict(lab.get(LREG, "dev").get("status", {}).get("nodes", {}))
 
 
-def wait_for_summary(lab: Lab, text: str, *, timeout: float = 15) -> None:
+def wait_for_summary(lab: Lab, text: str) -> None:
     what = f"the summary {text}"
-    wait_until(lambda: nodes(lab).get("summary") == text, timeout=timeout, what=what)
+    wait_until(lambda: nodes(lab).get("summary") == text, timeout=PATIENCE, what=what)
 
 
-def excluded(lab: Lab, name: str) -> tuple[str, ...]:
-    task = lab.nodes[name].task()
-    return task.excluded if task else ()
+def wait_for_excluded(lab: Lab, **expected: tuple[str, ...]) -> None:
+    """Until each of these nodes is told to leave out exactly this. A registry may be Ready before:
+    it does not wait for nodes that have nothing to do with it."""
+
+    def told() -> dict[str, tuple[str, ...]]:
+        tasks = {name: lab.nodes[f"node-{name}"].task() for name in expected}
+        return {name: task.excluded for name, task in tasks.items() if task}
+
+    wait_until(lambda: told() == expected, timeout=15, what=f"the tasks {expected}")
 
 
 # Preview
@@ -66,7 +72,7 @@ def test_a_preview_is_in_the_status_before_the_registry_runs(lab: Lab) -> None:
         ],
     }
     # One node may answer before the other one.
-    wait_until(lambda: nodes(lab) == said, timeout=15, what="the preview of both nodes")
+    wait_until(lambda: nodes(lab) == said, timeout=PATIENCE, what="the preview of both nodes")
     (entry,) = lab.trusted().registries
     assert entry.preview
     assert "2/2 nodes have said" in lab.condition("dev", "NodesReady")["message"]
@@ -79,7 +85,7 @@ def test_a_status_that_has_not_changed_is_not_written_again(lab: Lab) -> None:
     wait_until(
         lambda: "2/2" in lab.condition("dev", "NodesReady")["message"], timeout=20, what="both"
     )
-    time.sleep(1)
+    lab.wait_quiet()
     since = time.monotonic()
     lab.api.kubectl("annotate", LREG, "dev", "-n", lab.namespace, "look=again")
     time.sleep(3)
@@ -116,7 +122,7 @@ def test_a_preview_becomes_managed_and_managed_a_preview(lab: Lab) -> None:
     assert not lab.trusted().registries[0].preview
     lab.apply("dev", nodes={"management": "Preview"})
     lab.wait_for("dev", "NodesReady", "Preview")
-    wait_until(lambda: lab.trusted().registries[0].preview, timeout=5, what="the withdrawal")
+    wait_until(lambda: lab.trusted().registries[0].preview, timeout=15, what="the withdrawal")
     assert lab.condition("dev")["status"] == "True"
 
 
@@ -143,7 +149,7 @@ def test_a_preview_of_a_held_name_is_a_conflict_and_looks_at_nothing(lab: Lab) -
 def test_only_selected_nodes_are_counted_and_the_others_are_told_to_leave_it_out(lab: Lab) -> None:
     uid = ready(lab, selector=SSD)
     assert nodes(lab) == {"desired": 1, "ready": 1, "summary": "1/1"}
-    assert (excluded(lab, "node-a"), excluded(lab, "node-b")) == ((), (uid,))
+    wait_for_excluded(lab, a=(), b=(uid,))
 
 
 def test_a_label_that_is_taken_away_or_given_moves_a_node(lab: Lab) -> None:
@@ -152,7 +158,7 @@ def test_a_label_that_is_taken_away_or_given_moves_a_node(lab: Lab) -> None:
     wait_for_summary(lab, "2/2")
     lab.nodes["node-a"].label(disk=None)
     wait_for_summary(lab, "1/1")
-    assert (excluded(lab, "node-a"), excluded(lab, "node-b")) == ((uid,), ())
+    wait_for_excluded(lab, a=(uid,), b=())
     assert lab.condition("dev")["status"] == "True"
 
 
@@ -160,7 +166,9 @@ def test_a_node_that_is_selected_again_is_not_proved_before_it_answers(lab: Lab)
     uid = ready(lab, selector=SSD)
     lab.nodes["node-a"].label(disk=None)
     lab.wait_for("dev", "NodesReady", "NoNodesSelected", status="False")
-    wait_until(lambda: lab.nodes["node-a"].report().excluded == (uid,), timeout=5, what="the agent")
+    wait_until(
+        lambda: lab.nodes["node-a"].report().excluded == (uid,), timeout=15, what="the agent"
+    )
     lab.nodes["node-a"].silent = True
     lab.nodes["node-a"].label(disk="ssd")
     lab.wait_for("dev", "NodesReady", "NodesPending", status="Unknown")
@@ -174,7 +182,7 @@ def test_a_changed_selector_changes_the_nodes_and_not_the_document(lab: Lab) -> 
     expressions = [{"key": "disk", "operator": "DoesNotExist"}]
     lab.apply("dev", nodes={"selector": {"matchExpressions": expressions}})
     wait_for_summary(lab, "1/1")
-    wait_until(lambda: excluded(lab, "node-a") == (uid,), timeout=5, what="the task of node-a")
+    wait_for_excluded(lab, a=(uid,))
     lab.apply("dev", nodes={})
     wait_for_summary(lab, "2/2")
     assert lab.trusted().revision == revision
@@ -193,12 +201,13 @@ def test_a_mistyped_label_is_seen(lab: Lab) -> None:
 def test_a_node_that_joins_is_told_what_it_is_to_leave_out(lab: Lab) -> None:
     uid = ready(lab, selector=SSD)
     lab.add_node("node-c")
-    wait_until(lambda: excluded(lab, "node-c") == (uid,), timeout=10, what="the task of node-c")
+    wait_for_excluded(lab, c=(uid,))
     assert nodes(lab)["summary"] == "1/1"
 
 
 def test_the_selection_outlives_the_operator(lab: Lab) -> None:
     uid = ready(lab, selector=SSD)
+    wait_for_excluded(lab, b=(uid,))
     assert lab.operator is not None
     lab.operator.process.stop()
     lab.apply("dev", nodes={"selector": SSD}, suspend=True)
@@ -207,7 +216,7 @@ def test_the_selection_outlives_the_operator(lab: Lab) -> None:
     lab.start_operator(name="operator-1")
     wait_until(
         lambda: lab.get(LREG, "dev")["status"]["observedGeneration"] == 3,
-        timeout=20,
+        timeout=PATIENCE,
         what="the suspension to be seen",
     )
     time.sleep(2)
@@ -239,7 +248,7 @@ def test_a_suspended_registry_keeps_its_trust_where_the_document_was_lost(lab: L
     lab.apply("dev", host="new.example.internal", suspend=True, nodes={"resolve": "DNS"})
     wait_until(
         lambda: lab.get(LREG, "dev")["status"]["observedGeneration"] == 2,
-        timeout=10,
+        timeout=PATIENCE,
         what="the suspension to be seen",
     )
     assert lab.operator is not None
@@ -249,7 +258,7 @@ def test_a_suspended_registry_keeps_its_trust_where_the_document_was_lost(lab: L
     lab.start_operator(name="operator-1")
     wait_until(
         lambda: lab.exists("configmap", "node-trust", "localregistry-system"),
-        timeout=20,
+        timeout=PATIENCE,
         what="the document",
     )
     assert lab.trusted() == before
