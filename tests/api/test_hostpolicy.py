@@ -293,9 +293,14 @@ def test_a_host_that_is_granted_no_longer_is_withdrawn_and_told(lab: Lab, suspen
         assert lab.condition("dev", "Exposed")["reason"] == "HostNotAllowed"
         assert not lab.exists("ingress", "dev-registry")
     assert lab.exists("deployment", "dev-registry")
-    events = lab.api.get("events.events.k8s.io", "-n", lab.namespace)["items"]
-    found = [e for e in events if e["reason"] == "HostNotAllowed" and e["type"] == "Warning"]
-    assert "dev.example.internal" in found[0]["note"]
+    lab.wait_for_events(
+        lab.namespace,
+        lambda events: any(
+            (e["reason"], e["type"]) == ("HostNotAllowed", "Warning")
+            and "dev.example.internal" in e["note"]
+            for e in events
+        ),
+    )
     restarted(lab, "*.internal")
     if not suspended:
         lab.wait_for("dev", "Ready", "Ready", timeout=30)

@@ -11,6 +11,7 @@ import pytest
 from api.apiserver import ApiServer
 from api.lab import LREG, Lab, open_lab
 from api.processes import wait_until
+from api.standin import SYSTEM
 from localregistry.trust import NodeReason, NodeResult
 
 OWNED = ("configmap", "deployment", "service", "ingress")
@@ -58,7 +59,10 @@ def test_a_registry_becomes_its_children_and_is_ready_when_every_node_pulled(lab
 
 def test_a_condition_that_changes_makes_an_event_and_one_only(lab: Lab) -> None:
     ready(lab)
-    time.sleep(2)
+    lab.wait_for_events(
+        lab.namespace, lambda events: any(e["reason"] == "NodesConfigured" for e in events)
+    )
+    lab.wait_quiet()
     events = lab.api.get("events.events.k8s.io", "-n", lab.namespace)["items"]
     ours = [e for e in events if e["reportingController"] == "localregistry.dev/operator"]
     assert [e["reason"] for e in ours].count("NodesConfigured") == 1
@@ -68,7 +72,7 @@ def test_a_condition_that_changes_makes_an_event_and_one_only(lab: Lab) -> None:
 @pytest.mark.parametrize("kind", OWNED)
 def test_an_owned_child_that_is_deleted_is_back_within_ten_seconds(lab: Lab, kind: str) -> None:
     lab.apply("dev")
-    wait_until(lambda: lab.exists("ingress", "dev-registry"), timeout=10, what="the children")
+    lab.wait_for_children("dev")
     before = lab.get(kind, "dev-registry")["metadata"]["uid"]
     lab.delete(kind, "dev-registry")
     wait_until(lambda: lab.exists(kind, "dev-registry"), timeout=10, what=f"the {kind}")
@@ -77,7 +81,7 @@ def test_an_owned_child_that_is_deleted_is_back_within_ten_seconds(lab: Lab, kin
 
 def test_a_child_that_was_edited_is_put_right(lab: Lab) -> None:
     lab.apply("dev")
-    wait_until(lambda: lab.exists("ingress", "dev-registry"), timeout=10, what="the children")
+    lab.wait_for_children("dev")
     patch = '{"spec":{"replicas":0}}'
     command = ("patch", "deployment", "dev-registry", "-n", lab.namespace, "--type=merge")
     lab.api.kubectl(*command, "-p", patch)
@@ -124,7 +128,7 @@ def test_children_that_a_dead_namesake_left_are_waited_for(lab: Lab) -> None:
 
 def test_reclaim_policy_delete_takes_the_claim_along(lab: Lab) -> None:
     lab.apply("dev", storage={"size": "1Gi", "reclaimPolicy": "Delete"})
-    wait_until(lambda: lab.exists("ingress", "dev-registry"), timeout=10, what="the children")
+    lab.wait_for_children("dev")
     # Without a controller manager nobody lifts the claim's protection.
     lab.api.kubectl(
         *("patch", "pvc", "dev-registry", "-n", lab.namespace, "--type=merge"),
@@ -170,16 +174,21 @@ def test_a_ready_node_that_stays_silent_is_waited_for_thirty_seconds_and_named(l
     started = time.monotonic()
     lab.delete(LREG, "dev")
     assert 28 < time.monotonic() - started < 40
-    events = lab.api.get("events.events.k8s.io", "-n", "localregistry-system")["items"]
-    notes = [e["note"] for e in events if e["regarding"]["namespace"] == lab.namespace]
-    assert any("not confirmed: node-b" in note for note in notes)
+    lab.wait_for_events(
+        SYSTEM,
+        lambda events: any(
+            e["regarding"].get("namespace") == lab.namespace
+            and "not confirmed: node-b" in e["note"]
+            for e in events
+        ),
+    )
 
 
 def test_unmanaged_withdraws_the_trust_and_leaves_nodes_alone(lab: Lab) -> None:
     ready(lab)
     lab.apply("dev", nodes={"management": "Unmanaged"})
     lab.wait_for("dev", "NodesReady", "Unmanaged", status="True")
-    wait_until(lambda: lab.trusted().registries == (), timeout=5, what="the withdrawal")
+    wait_until(lambda: lab.trusted().registries == (), timeout=15, what="the withdrawal")
     assert lab.get(LREG, "dev")["status"]["nodes"] == {"summary": "-"}
     assert lab.condition("dev")["status"] == "True"
 
@@ -189,7 +198,7 @@ def test_a_suspended_registry_is_left_as_it_is_and_can_be_deleted(lab: Lab) -> N
     lab.apply("dev", host="other.example.internal", suspend=True)
     wait_until(
         lambda: lab.get(LREG, "dev")["status"]["observedGeneration"] == 2,
-        timeout=5,
+        timeout=15,
         what="the suspension to be seen",
     )
     lab.delete("ingress", "dev-registry")
