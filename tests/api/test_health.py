@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from api.apiserver import REPOSITORY, ApiServer
-from api.lab import Lab, Operator, open_lab
+from api.lab import PATIENCE, Lab, Operator, open_lab
 from api.processes import wait_until
 from api.test_process import settle
 from localregistry.controller.health import SILENT_SECONDS
@@ -94,18 +94,24 @@ def test_an_api_server_that_is_away_fails_no_liveness(lab: Lab, probe: dict[str,
     try:
         # The leader gives up when its Lease runs out, and not because of a probe.
         answers = [200]
-        deadline = time.monotonic() + 40
+        paused = well = time.monotonic()
         while operator.process.alive:
-            assert time.monotonic() < deadline, "it should have ended with its Lease"
+            assert time.monotonic() < paused + 40, "it should have ended with its Lease"
             answers.append(ask(operator, "/healthz", 5)[0])
+            if answers[-1] == 200:
+                well = time.monotonic()
             time.sleep(0.5)
         ending = len(answers) - answers.index(0) if 0 in answers else 0
         assert answers == [200] * (len(answers) - ending) + [0] * ending
-        assert len(answers) - ending > 20, "10 s at least"
-        assert ending * 0.5 < probe["failureThreshold"] * probe["periodSeconds"]
+        # By the clock: on a busy machine fewer answers fit into it.
+        assert well - paused > 10, "10 s at least"
+        misses = probe["failureThreshold"] * probe["periodSeconds"]
+        assert time.monotonic() - well < misses, "while it ended"
         # As the kubelet starts it again. There is nothing it could do, and that is no fault.
         operator.process.restart()
-        wait_until(lambda: ask(operator, "/healthz", 5)[0] == 200, timeout=10, what="/healthz")
+        wait_until(
+            lambda: ask(operator, "/healthz", 5)[0] == 200, timeout=PATIENCE, what="/healthz"
+        )
         until = time.monotonic() + SILENT_SECONDS + 5
         while time.monotonic() < until:
             assert ask(operator, "/healthz", 5) == (200, "ok")
@@ -113,7 +119,7 @@ def test_an_api_server_that_is_away_fails_no_liveness(lab: Lab, probe: dict[str,
             time.sleep(1)
     finally:
         server.resume()
-    wait_until(lambda: ask(operator, "/readyz", 5)[0] == 200, timeout=20, what="/readyz")
+    wait_until(lambda: ask(operator, "/readyz", 5)[0] == 200, timeout=PATIENCE, what="/readyz")
 
 
 def test_the_metrics_are_those_of_the_page_and_agree_with_the_audit_log(lab: Lab) -> None:
@@ -122,7 +128,8 @@ def test_the_metrics_are_those_of_the_page_and_agree_with_the_audit_log(lab: Lab
     settle(lab)
     lab.apply("twin", host="dev.example.internal")
     lab.wait_for("twin", "NodesReady", "HostConflict")
-    time.sleep(2)
+    # A request under way is in one of the two and not in the other.
+    wait_until(lambda: not disagreeing(lab, operator, since), timeout=PATIENCE, what="agreement")
     text = ask(operator, "/metrics", 5)[1]
     assert exposed(text) == documented()
     assert value(text, "localregistry_leader") == 1
@@ -131,13 +138,20 @@ def test_the_metrics_are_those_of_the_page_and_agree_with_the_audit_log(lab: Lab
     assert value(text, "localregistry_trusted_hosts") == len(lab.trusted().registries[0].names)
     assert value(text, "localregistry_reconciles_total", subject="registry", result="success") > 3
     assert value(text, "localregistry_reconciles_total", subject="registry", result="defect") == 0
+
+
+def disagreeing(lab: Lab, operator: Operator, since: float) -> list[str]:
+    """The verbs of which /metrics and the audit log do not tell one number, and more than none."""
+    text = ask(operator, "/metrics", 5)[1]
     counted: Counter[str] = Counter()
     for event in lab.requests(since):
         if event["userAgent"].startswith("localregistry-operator/"):
             counted[event["verb"]] += 1
-    for verb in ("list", "patch"):
-        found = sum(
+
+    def found(verb: str) -> float:
+        return sum(
             value(text, "localregistry_api_requests_total", verb=verb, code=code)
             for code in ("2xx", "4xx")
         )
-        assert found == counted[verb] > 0, verb
+
+    return [verb for verb in ("list", "patch") if not found(verb) == counted[verb] > 0]
