@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from api.apiserver import ADMIN_TOKEN, ApiServer
-from api.lab import Lab, Operator, open_lab
+from api.lab import PATIENCE, Lab, Operator, open_lab
 from api.processes import wait_until
 from api.standin import SYSTEM
 from metric_table import value
@@ -46,7 +46,7 @@ def settle(lab: Lab) -> Operator:
         lab.wait_for(name, "Ready", "Ready", timeout=30)
         lab.patch_status("ingress", f"{name}-registry", address)
         lab.wait_for(name, "Exposed", "IngressAdmitted")
-    time.sleep(3)
+    lab.wait_quiet()
     return operator
 
 
@@ -86,7 +86,7 @@ def test_a_resync_reads_everything_once_and_writes_nothing(lab: Lab) -> None:
     operator = lab.start_operator(name="operator-1", options=("--resync-seconds", "8"))
     wait_until(
         lambda: operator.health("/readyz") == 200 and metric(operator, "leader") == 1,
-        timeout=20,
+        timeout=PATIENCE,
         what="the leader",
     )
     time.sleep(4)
@@ -121,10 +121,14 @@ def test_faults_that_are_to_be_expected_leave_no_stack_trace(lab: Lab) -> None:
     server.kill()
     server.restart()
     lab.api.wait_ready()
-    if not operator.process.alive:
-        # The machine was so slow that the Lease ran out; the kubelet starts it anew.
-        operator.process.restart()
-    wait_until(lambda: operator.health("/readyz") == 200, timeout=20, what="the operator")
+
+    def is_ready() -> bool:
+        if not operator.process.alive:
+            # The machine was so slow that the Lease ran out; the kubelet starts it anew.
+            operator.process.restart()
+        return operator.health("/readyz") == 200
+
+    wait_until(is_ready, timeout=PATIENCE, what="the operator")
     # A right that is gone for a while.
     binding = lab.api.get("clusterrolebinding", "localregistry")
     lab.api.kubectl("delete", "clusterrolebinding", "localregistry")

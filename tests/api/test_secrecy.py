@@ -149,7 +149,8 @@ def test_the_operator_never_asks_for_a_secret(lab: Lab) -> None:
     lab.start_operator()
     lab.api.kubectl("apply", "-n", lab.namespace, "-f", "-", input=secret("pull"))
     apply(lab)
-    wait_until(lambda: lab.exists("ingress", "dev-registry"), timeout=20, what="the children")
+    lab.wait_for_children("dev")
+    lab.wait_quiet()
     asked = {(event.get("objectRef") or {}).get("resource") for event in lab.requests(since)}
     assert "deployments" in asked
     assert "secrets" not in asked

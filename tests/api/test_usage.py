@@ -89,6 +89,7 @@ def test_what_is_pushed_is_seen_and_what_nobody_asks_for_is_not_written(lab: Lab
     assert lab.get(LREG, "dev")["status"]["observedGeneration"] == 1
     # Less than what is shown changes.
     assert registry.push(1000)[0] == 201
+    lab.wait_quiet()
     since = time.monotonic()
     time.sleep(13)
     assert lab.writes(since) == []
@@ -103,7 +104,7 @@ def test_without_the_usage_process_the_figure_stays_and_the_registry_is_ready(la
     assert registry.push(3 * MIB)[0] == 201
     registry.wait_used("3Mi/ephemeral")
     registry.process.stop(kill=True)
-    time.sleep(1)  # Events follow the status that they tell of
+    lab.wait_quiet()  # Events follow the status that they tell of
     since = time.monotonic()
     time.sleep(6)
     assert registry.storage["summary"] == "3Mi/ephemeral"
@@ -134,7 +135,9 @@ def test_a_full_volume_is_warned_of_fails_pushes_and_serves_pulls(lab: Lab) -> N
         assert "pushes fail with a 500, pulls go on" in full["message"]
         assert registry.pull(kept) == 200
         assert lab.condition("dev")["status"] == "True"
-        events = lab.api.get("events.events.k8s.io", "-n", lab.namespace)["items"]
+        events = lab.wait_for_events(
+            lab.namespace, lambda events: any(e["reason"] == "StorageFull" for e in events)
+        )
         warned = [e["reason"] for e in events if e["type"] == "Warning"]
         assert warned.count("StorageAlmostFull") == warned.count("StorageFull") == 1
         # Space, as from a garbage collection: the warning goes, and pushes succeed.
