@@ -58,7 +58,11 @@ def of_cluster(cluster: Cluster) -> dict[str, str]:
     info = [node["status"]["nodeInfo"] for node in cluster.get("nodes")["items"]]
     operator = ("exec", "deployment/localregistry", "-n", SYSTEM, "--")
     version = cluster.kubectl(
-        *operator, "python3", "-c", "import platform; print(platform.python_version())", check=False
+        *operator,
+        "/opt/localregistry/bin/python3",
+        "-c",
+        "import platform; print(platform.python_version())",
+        check=False,
     )
     return {
         "python": version.stdout.strip() or "unknown",

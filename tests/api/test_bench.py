@@ -5,7 +5,14 @@ Times are not judged: the machine runs other tests meanwhile.
 
 from __future__ import annotations
 
-from bench import controller, controller_scale
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from api.apiserver import binaries
+from api.processes import Process, free_port, wait_until
+from bench import blobs, controller, controller_scale
 from bench.figures import Figure
 from bench.plan import SHORT
 
@@ -52,3 +59,34 @@ def test_many_nodes_and_a_start_with_many_registries_are_measured() -> None:
     start = by_name(found["P10"])
     assert start[f"start with {SHORT.many} until all are looked at"].value <= 60
     assert start["objects created or deleted by it"].value == 0
+
+
+def test_a_layer_is_pushed_and_pulled_whole(tmp_path: Path) -> None:
+    port = free_port()
+    config = tmp_path / "config.yml"
+    config.write_text(
+        f"{{version: 0.1, storage: {{filesystem: {{rootdirectory: {tmp_path}/data}}}}, "
+        f"http: {{addr: '127.0.0.1:{port}', relativeurls: true, secret: s}}}}"
+    )
+    program = binaries("registry") / "registry"
+    process = Process.start("registry", [program, "serve", config], tmp_path / "log")
+
+    def run(what: str, last: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", Path(blobs.__file__).read_text(), what, "127.0.0.1"]
+        command += [str(port), "registry.example.internal", last]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    try:
+        wait_until(lambda: run("push", "1").returncode == 0, timeout=15, what="the engine")
+        pushed = json.loads(run("push", "3").stdout)
+        pulled = json.loads(run("pull", pushed["digest"]).stdout)
+        absent = run("pull", "sha256:" + "0" * 64)
+    finally:
+        process.stop(kill=True)
+    assert pushed["bytes"] == pulled["bytes"] == 3 << 20
+    assert pushed["seconds"] > 0 < pulled["seconds"]
+    digest = pushed["digest"].removeprefix("sha256:")
+    (kept,) = (tmp_path / "data").rglob(f"{digest}/data")
+    assert kept.stat().st_size == 3 << 20
+    assert absent.returncode != 0
+    assert "404" in absent.stderr
