@@ -14,6 +14,7 @@ from contextlib import closing
 
 from api.lab import PATHS
 from api.standin import SYSTEM
+from e2e.cluster import say
 
 from . import bare
 from .control_plane import MERGE, Body, Stage, Writes, epoch, is_write, most_within
@@ -50,6 +51,7 @@ def measure(bars: frozenset[str], size: Size) -> tuple[Figures, dict[str, str]]:
 def creation(stage: Stage, count: int) -> Figures:
     """P3, beside a client that does nothing but apply the same children; and P7's writes."""
     every = [f"many-{index}" for index in range(count)]
+    say(f"  {count} by a bare client, then by the operator")
     control = bare.create(stage.api, [f"{BARE}-{index}" for index in range(count)])
     stage.lab.start_operator()
     stage.create(["first"])
@@ -109,6 +111,7 @@ def first_to_last(events: list[Body], name: str) -> tuple[float, float]:
 
 def no_op(stage: Stage) -> list[Figure]:
     """P2: every LocalRegistry is touched, and nothing has to be done."""
+    say("  each is touched, and nothing has to be done")
     assert stage.lab.operator is not None
     settle(stage)
     before = len(stage.lab.operator.log)
@@ -144,6 +147,7 @@ def no_op(stage: Stage) -> list[Figure]:
 def idle(stage: Stage, seconds: int) -> Figures:
     """P1 and the first half of P4."""
     settle(stage)
+    say(f"  idle for {seconds} s")
     since = time.time()
     lowest = stage.lowest_rss(seconds)
     requests = stage.requests(since)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from api.apiserver import ADMIN_TOKEN
 from api.processes import Process
 from api.standin import SYSTEM
+from e2e.cluster import say
 
 from .agents import address
 from .control_plane import MERGE, Body, Peak, Stage, is_write
@@ -37,6 +38,7 @@ def measure(bars: frozenset[str], size: Size) -> tuple[dict[str, list[Figure]], 
 
 def fan_out(stage: Stage, count: int) -> list[Figure]:
     """P7: one change reaches every node."""
+    say(f"  {count} nodes join")
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda index: join(stage, index), range(count)))
     command = [sys.executable, "-m", "bench.agents", stage.api.url, ADMIN_TOKEN]
@@ -78,6 +80,7 @@ def fan_out(stage: Stage, count: int) -> list[Figure]:
 
 def start(stage: Stage, count: int) -> list[Figure]:
     """P10: all are there already, and an operator starts."""
+    say(f"  {count} LocalRegistries are created and become Ready, then an operator starts")
     stage.lab.start_operator()
     stage.create([f"many-{index}" for index in range(count)])
     stage.until(lambda: stage.ready() == count, seconds=900, what="all to be Ready", every=3)
