@@ -67,17 +67,16 @@ images: $(VENV)/.installed ## Build the operator's and the agent's image
 	$(PY) -m e2e.images
 
 .PHONY: bench
-bench: bench-controller bench-agent ## Measure everything against its bars (an hour; leave the machine alone)
+bench: $(VENV)/.plots ## Measure everything against its bars, and report (45 minutes; leave the machine alone)
+	$(PY) -m bench $(BARS)
 
 .PHONY: bench-controller
-bench-controller: $(VENV)/.installed ## The operator: creation, idle cost, memory, 1,000 nodes and registries (30 minutes)
-	$(PY) -m bench.controller
-	$(PY) -m bench.controller_scale
+bench-controller: $(VENV)/.plots ## The operator: creation, idle cost, memory, 1,000 nodes and registries (25 minutes)
+	$(PY) -m bench p1 p2 p3 p4 p7 p10
 
 .PHONY: bench-agent
-bench-agent: $(VENV)/.installed ## Measure the node agent on the kind cluster against its bars (25 minutes)
-	$(PY) -m bench.agent_change
-	$(PY) -m bench.agent_idle
+bench-agent: $(VENV)/.plots ## The node agent on the kind cluster (15 minutes)
+	$(PY) -m bench p5 p6
 
 ##@ For those who change it
 
@@ -124,4 +123,8 @@ $(VENV)/.installed: pyproject.toml
 	@$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
 	@# Programs of the tests: `python -m kind`, `-m tiers`, `-m e2e.demo`.
 	@echo "$(CURDIR)/tests" > "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/localregistry-tests.pth"
+	@touch $@
+
+$(VENV)/.plots: $(VENV)/.installed
+	@$(VENV)/bin/python -m pip install --quiet --editable '.[dev,bench]'
 	@touch $@

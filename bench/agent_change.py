@@ -1,11 +1,9 @@
 """From a change of trust to a proving pull on every node, drift, and that nothing was restarted.
 
-    python -m bench.agent_change [--changes 30] [--json FILE]
-
-Needs the tests' kind cluster, which it brings up. The LocalRegistry gets another host, again and
-again, as fast as its operator writes the nodes' document without waiting (once in 2 s). All times
-are the node's own: of its files, and of the agent's log lines as the runtime took them. Nodes and
-this program share one clock, as kind's nodes are containers of this machine.
+P6, on the tests' kind cluster. The LocalRegistry gets another host, again and again, as fast as its
+operator writes the nodes' document without waiting (once in 2 s). All times are the node's own: of
+its files, and of the agent's log lines as the runtime took them. Nodes and this program share one
+clock, as kind's nodes are containers of this machine.
 
 The control is what the kubelet alone takes, in the same run: an annotation of a bare pod on each
 node is patched, and seen in the pod's downward volume.
@@ -13,55 +11,51 @@ node is patched, and seen in the pod's downward volume.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
 from e2e.cluster import LREG, REGISTRIES, Cluster, Node, say
 
 from . import changes, restarts
-from .agent_idle import about
 from .changes import Change, Watched
-from .figures import Figure, median, percentile, publish
+from .figures import Figure, median, percentile, spread
+from .machine import of_cluster
+from .plan import Size
 from .stage import NAME, Stage
 
 CHANGE_SECONDS, DRIFT_SECONDS = 2.0, 10.0
-LEAST_CHANGES = 20
 
 # The operator writes the document at most every 2 s: what comes sooner would wait for that.
 BETWEEN_SECONDS = 2.5
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.agent_change", description=__doc__)
-    parser.add_argument("--changes", type=int, default=30, help=f"at least {LEAST_CHANGES}")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    if options.changes < LEAST_CHANGES:
-        parser.error(f"at least {LEAST_CHANGES} changes are needed to speak of the slowest")
+def measure(_: frozenset[str], size: Size) -> tuple[dict[str, list[Figure]], dict[str, str]]:
     stage = Stage.build()
     try:
         with changes.bare_pods(stage) as bare:
             before = restarts.look(stage.cluster)
-            made, control = measure(stage, bare, options.changes)
+            made, control = by_turns(stage, bare, size.changes)
             repairs = drift(stage.cluster)
             after = restarts.look(stage.cluster)
+        versions = of_cluster(stage.cluster)
     finally:
         stage.close()
     figures = of_changes(made, control)
-    figures.append(Figure("drift repaired, slowest", max(repairs), "s", DRIFT_SECONDS))
-    figures.append(Figure("drift repaired, median", median(repairs), "s", None))
+    figures.append(
+        Figure(
+            *("drift repaired, slowest", max(repairs), "s", DRIFT_SECONDS),
+            f"median {median(repairs):.2f} s of {len(repairs)}",
+        )
+    )
     for what, lines in restarts.compare(before, after).items():
         for line in lines:
             say(f"  restarted: {line}")
         figures.append(Figure(f"{what} restarts", len(lines), "", 0))
-    return publish(figures, about=about(stage.cluster), target=options.json)
+    return {"P6": figures}, versions
 
 
-def measure(stage: Stage, bare: Sequence[Watched], count: int) -> tuple[list[Change], list[float]]:
+def by_turns(stage: Stage, bare: Sequence[Watched], count: int) -> tuple[list[Change], list[float]]:
     """Changes and controls by turns, so that both see the same machine."""
     made: list[Change] = []
     control: list[float] = []
@@ -87,14 +81,22 @@ def of_changes(made: Sequence[Change], control: Sequence[float]) -> list[Figure]
     whole = [change.proved - change.asked for change in made]
     arrived = [change.arrived - change.written for change in made]
     agents = [seconds for change in made for seconds in change.agents]
-    ratio = median(proved) / median(control)
     return [
-        *both("document written -> proved on every node", proved, CHANGE_SECONDS),
-        *both("resource patched -> proved on every node", whole, None),
-        *both("document written -> in every pod (kubelet's part)", arrived, None),
-        *both("in the pod -> proved (agent's part, each node)", agents, None),
-        *both("control: annotation patched -> in every bare pod", control, None),
-        Figure("proved / control, medians", ratio, "x"),
+        Figure(
+            *("document written to proved on every node, p50", median(proved), "s"),
+            detail="control: an annotation patched until it is in every bare pod's volume",
+            control=median(control),
+            spread=spread(proved),
+        ),
+        Figure(
+            *("document written to proved on every node, p99", percentile(proved, 99), "s"),
+            bar=CHANGE_SECONDS,
+            detail=f"of {len(proved)} changes: the slowest, and so of the controls",
+            control=percentile(control, 99),
+        ),
+        *both("resource patched to proved on every node", whole, None),
+        *both("document written to in every pod (the kubelet's part)", arrived, None),
+        *both("in the pod to proved (the agent's part, each node)", agents, None),
     ]
 
 
@@ -125,7 +127,3 @@ def _undoing(node: Node, host: str) -> tuple[str, str]:
         return undo, f"grep -qw {host} /etc/hosts"
     path = f"/etc/containerd/certs.d/{host}/hosts.toml"
     return f"rm {path}", f"[ -s {path} ]"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

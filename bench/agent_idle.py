@@ -1,27 +1,23 @@
 """An idle agent on real nodes: memory, CPU, threads and connections, and its image's size.
 
-    python -m bench.agent_idle [--registries 1 100] [--seconds 60] [--json FILE]
-
-Needs the tests' kind cluster, which it brings up. Each node's agent is looked at every five seconds
-for a minute in which nothing changes; what counts is the median over the nodes, and for the
-connections the largest number seen anywhere.
+P5, on the tests' kind cluster. Each node's agent is looked at every five seconds for a minute in
+which nothing changes; what counts is the median over the nodes, and for the connections the largest
+number seen anywhere.
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from e2e.cluster import Cluster, Node, say
 
 from . import procfs
-from .figures import Figure, machine, median, publish
+from .figures import Figure, median, spread
+from .machine import of_cluster
+from .plan import Size
 from .procfs import Sample
 from .stage import Stage
 
@@ -33,35 +29,25 @@ EVERY_SECONDS = 5.0
 RSS_MIB, ANONYMOUS_MIB, CPU_MILLICORES, IMAGE_MB = 20, 10, 1, 30
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.agent_idle", description=__doc__)
-    parser.add_argument("--registries", type=int, nargs="+", default=[1, 100])
-    parser.add_argument("--seconds", type=float, default=60.0, help="of the window, at least 60")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    if options.seconds < 60:
-        parser.error("in less than 60 s one tick of CPU time is too much")
+def measure(_: frozenset[str], size: Size) -> tuple[dict[str, list[Figure]], dict[str, str]]:
     stage = Stage.build()
     try:
-        figures = measure(stage, options.registries, options.seconds)
+        figures = of_counts(stage, size.trusted, size.window)
+        megabytes = image_bytes(stage.images.agent) / 1e6
+        versions = of_cluster(stage.cluster)
     finally:
         stage.close()
-    figures.append(
-        Figure("image, compressed", image_bytes(stage.images.agent) / 1e6, "MB", IMAGE_MB)
-    )
-    return publish(
-        figures,
-        about={**about(stage.cluster), "window_seconds": options.seconds},
-        target=options.json,
-    )
+    figures.append(Figure("image, compressed", megabytes, "MB", IMAGE_MB))
+    return {"P5": figures}, versions
 
 
-def measure(stage: Stage, counts: Sequence[int], seconds: float) -> list[Figure]:
+def of_counts(stage: Stage, counts: Sequence[int], seconds: float) -> list[Figure]:
     figures: list[Figure] = []
+    rest = min(REST_SECONDS, seconds / 2)
     for count in counts:
         with stage.trusting(count):
-            say(f"at rest for {REST_SECONDS:.0f} s, then watched for {seconds:.0f} s")
-            time.sleep(REST_SECONDS)
+            say(f"at rest for {rest:.0f} s, then watched for {seconds:.0f} s")
+            time.sleep(rest)
             figures += of_window(watch(stage.cluster, seconds), api_peers(stage.cluster), count)
     return figures
 
@@ -102,12 +88,13 @@ def of_window(
             f"{threads[-1]} threads, {open_to_api} connections to the API"
         )
     on = f"{count} registries" if count > 1 else "1 registry"
-    spread = f"nodes: {', '.join(f'{value:.2f}' for value in anonymous)}"
-    busy = f"nodes: {', '.join(f'{value:.2f}' for value in cpu)}"
     return [
-        Figure(f"RSS, {on}", median(rss), "MiB", RSS_MIB),
-        Figure(f"anonymous RSS, {on}", median(anonymous), "MiB", ANONYMOUS_MIB, spread),
-        Figure(f"CPU, {on}", median(cpu), "m", CPU_MILLICORES, busy),
+        Figure(f"RSS, {on}", median(rss), "MiB", RSS_MIB, spread=spread(rss)),
+        Figure(
+            *(f"anonymous RSS, {on}", median(anonymous), "MiB", ANONYMOUS_MIB),
+            spread=spread(anonymous),
+        ),
+        Figure(f"CPU, {on}", median(cpu), "m", CPU_MILLICORES, spread=spread(cpu)),
         Figure(f"CPU of helper processes, {on}", median(helpers), "m"),
         Figure(f"API connections, {on}", connections, "", 0),
         Figure(f"threads, {on}", median(threads), ""),
@@ -135,16 +122,3 @@ def image_bytes(reference: str) -> int:
     if saving.returncode:
         raise SystemExit(f"docker save {reference} failed")
     return total + len(packer.flush())
-
-
-def about(cluster: Cluster) -> dict[str, Any]:
-    info = [node["status"]["nodeInfo"] for node in cluster.get("nodes")["items"]]
-    return {
-        **machine(),
-        "kubernetes": info[0]["kubeletVersion"],
-        "runtimes": [node["containerRuntimeVersion"] for node in info],
-    }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -84,13 +84,13 @@ def move(stage: Stage, writes: Writes, agents: Sequence[Watched], host: str) -> 
     cluster.kubectl("patch", LREG, NAME, "-n", REGISTRIES, "--type=merge", "-p", patch)
     written = writes.of(host)
     stage.settle(stage.document().revision)
-    proved = [_proved(cluster, agent, registry.uid, written) for agent in agents]
+    ended = [proved(cluster, agent, registry.uid, written) for agent in agents]
     arrived = [agent.swapped() for agent in agents]
-    own = [done - came for done, came in zip(proved, arrived, strict=True)]
-    return Change(asked, written, max(arrived), max(proved), tuple(own))
+    own = [done - came for done, came in zip(ended, arrived, strict=True)]
+    return Change(asked, written, max(arrived), max(ended), tuple(own))
 
 
-def _proved(cluster: Cluster, agent: Watched, uid: str, since: float) -> float:
+def proved(cluster: Cluster, agent: Watched, uid: str, since: float) -> float:
     """When the agent said that it is done: the time that the runtime gave the line."""
 
     def times() -> list[float]:

@@ -1,47 +1,44 @@
 """1,000 nodes, and a start with 1,000 LocalRegistries.
 
-    python -m bench.controller_scale [--nodes 1000] [--registries 1000] [--json FILE]
-
 P7 and P10, on a real kube-apiserver. The nodes are objects only; one process answers for all their
-agents. Takes about ten minutes with the defaults.
+agents.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from api.apiserver import ADMIN_TOKEN
 from api.processes import Process
 from api.standin import SYSTEM
+from e2e.cluster import say
 
 from .agents import address
-from .control_plane import Body, Peak, Stage, is_write
-from .figures import Figure, machine, publish
+from .control_plane import MERGE, Body, Peak, Stage, is_write
+from .figures import Figure
+from .machine import of_control_plane
+from .plan import Size
 
 THREADS = 10
-MERGE = "application/merge-patch+json"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.controller_scale", description=__doc__)
-    parser.add_argument("--nodes", type=int, default=1000)
-    parser.add_argument("--registries", type=int, default=1000)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    with Stage.open() as stage:
-        figures = fan_out(stage, options.nodes)
-    with Stage.open(nodes=1) as stage:
-        figures += start(stage, options.registries)
-    return publish(figures, about=machine(), target=options.json)
+def measure(bars: frozenset[str], size: Size) -> tuple[dict[str, list[Figure]], dict[str, str]]:
+    found = {}
+    if "P7" in bars:
+        with Stage.open() as stage:
+            found["P7"] = fan_out(stage, size.nodes)
+    if "P10" in bars:
+        with Stage.open(nodes=1) as stage:
+            found["P10"] = start(stage, size.many)
+    return found, of_control_plane()
 
 
 def fan_out(stage: Stage, count: int) -> list[Figure]:
     """P7: one change reaches every node."""
+    say(f"  {count} nodes join")
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda index: join(stage, index), range(count)))
     command = [sys.executable, "-m", "bench.agents", stage.api.url, ADMIN_TOKEN]
@@ -74,7 +71,7 @@ def fan_out(stage: Stage, count: int) -> list[Figure]:
         return [
             Figure(f"{count} nodes, from none to all", first, "s"),
             Figure(f"{count} nodes, a change to NodesReady", seconds, "s", 60),
-            Figure("memory at its peak", peak.mib, "MiB", 150),
+            Figure(f"RSS at its peak, {count} nodes", peak.mib, "MiB", 150),
             Figure("tasks written", len(patches), "", detail=f"{len(statuses)} statuses"),
         ]
     finally:
@@ -83,6 +80,7 @@ def fan_out(stage: Stage, count: int) -> list[Figure]:
 
 def start(stage: Stage, count: int) -> list[Figure]:
     """P10: all are there already, and an operator starts."""
+    say(f"  {count} LocalRegistries are created and become Ready, then an operator starts")
     stage.lab.start_operator()
     stage.create([f"many-{index}" for index in range(count)])
     stage.until(lambda: stage.ready() == count, seconds=900, what="all to be Ready", every=3)
@@ -101,8 +99,8 @@ def start(stage: Stage, count: int) -> list[Figure]:
         seconds = time.monotonic() - started
     made = [e for e in stage.requests(since) if is_write(e) and e["verb"] != "patch"]
     return [
-        Figure(f"start with {count}, all looked at", seconds, "s", 60),
-        Figure("memory at its peak", peak.mib, "MiB", 150),
+        Figure(f"start with {count} until all are looked at", seconds, "s", 60),
+        Figure("RSS at its peak", peak.mib, "MiB", 150),
         Figure("objects created or deleted by it", len(made), "", 0),
     ]
 
@@ -156,7 +154,3 @@ def _proved(stage: Stage, generation: int, everyone: str) -> bool:
 def _patch(stage: Stage, path: str, status: Body) -> None:
     code, answer = stage.api.request("PATCH", path, {"status": status}, content_type=MERGE)
     assert code == 200, answer
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,37 +1,58 @@
-"""Figures against their bars: a table for people, JSON for machines."""
+"""Figures against their bars and beside their controls, and the statistics they are made of."""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import statistics
-import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
-
-ROOT = Path(__file__).resolve().parents[1]
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured. `bar` is the largest value that is good enough; None for a figure that
-    only explains another. `detail` says where it comes from."""
+    """What was measured. `bar` is the worst value that is good enough: the largest, or with `least`
+    the smallest; None for a figure that only explains another. `control` is what the control took
+    in the same run, in the same unit; with `by_ratio` the bar is one for value / control.
+    `spread`: the least and the greatest of several runs. `detail` says where it comes from.
+    """
 
     what: str
     value: float
     unit: str
     bar: float | None = None
     detail: str = ""
+    control: float | None = None
+    by_ratio: bool = False
+    least: bool = False
+    spread: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.by_ratio and not self.control:
+            raise ValueError(f"{self.what}: a ratio needs a control")
+
+    @property
+    def ratio(self) -> float | None:
+        return self.value / self.control if self.control else None
+
+    @property
+    def judged(self) -> float:
+        """What the bar is for."""
+        return self.value / self.control if self.by_ratio and self.control else self.value
 
     @property
     def verdict(self) -> str:
+        """`met`, `missed`, or nothing where there is no bar."""
         if self.bar is None:
             return ""
-        return "met" if self.value <= self.bar else "MISSED"
+        met = self.judged >= self.bar if self.least else self.judged <= self.bar
+        return "met" if met else "missed"
+
+    @property
+    def bar_text(self) -> str:
+        """`at most 50 ms`, `at least 0.85 times the control`."""
+        if self.bar is None:
+            return ""
+        unit = "times the control" if self.by_ratio else self.unit
+        return f"at {'least' if self.least else 'most'} {self.bar:g} {unit}".rstrip()
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -45,44 +66,27 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(values)
+
+
+def number(value: float) -> str:
+    """Four digits that count; no exponent for what figures are."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def table(figures: Sequence[Figure]) -> str:
-    """One line a figure, with aligned columns."""
-    rows = [("what", "measured", "bar", "", "")]
+    """For a terminal: one line a figure, with aligned columns."""
+    rows = [("what", "measured", "control", "bar", "", "")]
     for figure in figures:
-        bar = "" if figure.bar is None else f"<= {figure.bar:g} {figure.unit}"
-        measured = f"{figure.value:.4g} {figure.unit}"
-        rows.append((figure.what, measured, bar, figure.verdict, figure.detail))
+        control = "" if figure.control is None else f"{number(figure.control)} {figure.unit}"
+        measured = f"{number(figure.value)} {figure.unit}"
+        rows.append(
+            (
+                *(figure.what, measured, control),
+                *(figure.bar_text, figure.verdict.replace("missed", "MISSED"), figure.detail),
+            )
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def machine() -> dict[str, Any]:
-    """What figures depend on, and nothing that names the machine. `load`: the processes that ran or
-    waited to, on average of the last five minutes; more than `cores` and times say little."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": commit.stdout.strip(),
-        "cores": len(os.sched_getaffinity(0)),
-        "load": round(os.getloadavg()[1], 1),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "architecture": platform.machine(),
-        "kernel": platform.release().split("-")[0],
-    }
-
-
-def publish(figures: Sequence[Figure], *, about: dict[str, Any], target: Path | None) -> int:
-    """Prints the table, writes the JSON; 1 where a bar is missed."""
-    print(f"\n{table(figures)}\n")
-    print(json.dumps(about))
-    if target is not None:
-        listed = [{**asdict(figure), "verdict": figure.verdict} for figure in figures]
-        target.write_text(json.dumps({**about, "figures": listed}, indent=1) + "\n")
-    return 1 if any(figure.verdict == "MISSED" for figure in figures) else 0

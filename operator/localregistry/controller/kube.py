@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import urllib.parse
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -53,9 +55,22 @@ async def connect(requested: Requested = lambda verb, status: None) -> AsyncIter
         config.load_incluster_config(configuration)
     except config.ConfigException:
         await config.load_kube_config(client_configuration=configuration)
+    look_once_for_a_proxy(configuration)
     async with client.ApiClient(configuration) as api_client:
         api_client.user_agent = USER_AGENT
         yield Api(api_client, requested)
+
+
+def look_once_for_a_proxy(configuration: Any) -> None:
+    """Takes the environment's proxy for the API server, where the configuration names none.
+
+    The package has aiohttp look for one, and into ~/.netrc, at every request: two turns of a thread
+    pool, which take as long as the API server does for a small object.
+    """
+    configuration.client_session_kwargs = {"trust_env": False}
+    server = urllib.parse.urlsplit(configuration.host)
+    if not configuration.proxy and not urllib.request.proxy_bypass(server.hostname or ""):
+        configuration.proxy = urllib.request.getproxies().get(server.scheme)
 
 
 class Api:

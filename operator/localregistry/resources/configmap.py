@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -35,7 +36,14 @@ def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | N
 
 def render(registry: LocalRegistry) -> str:
     """The text of `config.yml` for distribution v3."""
-    return yaml.dump(_engine_config(registry.uid), Dumper=_DUMPER, sort_keys=False)
+    return _text(registry.uid)
+
+
+# The ConfigMap and the pod's checksum need the same text within one run; those of other runs come
+# in between, so a few are kept.
+@lru_cache(maxsize=32)
+def _text(uid: str) -> str:
+    return yaml.dump(_engine_config(uid), Dumper=_DUMPER, sort_keys=False)
 
 
 def checksum(registry: LocalRegistry) -> str:

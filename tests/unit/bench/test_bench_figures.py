@@ -2,21 +2,63 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections import Counter
 
 import pytest
 
 from bench import restarts
-from bench.figures import Figure, percentile, publish, table
+from bench.control_plane import most_within
+from bench.controller import lists_beside_the_resync
+from bench.figures import Figure, percentile, table
+
+JUDGED = {
+    "at the bar": (Figure("x", 10.0, "MiB", 10.0), "met"),
+    "above it": (Figure("x", 10.01, "MiB", 10.0), "missed"),
+    "nothing where nothing may be": (Figure("x", 0.0, "", 0.0), "met"),
+    "without a bar": (Figure("x", 3.0, "MiB"), ""),
+    "a ratio at the bar": (Figure("x", 5.0, "s", 1.25, control=4.0, by_ratio=True), "met"),
+    "a ratio above it": (Figure("x", 5.1, "s", 1.25, control=4.0, by_ratio=True), "missed"),
+    "at the least": (Figure("x", 9.0, "MB/s", 9.0, least=True), "met"),
+    "below the least": (Figure("x", 8.9, "MB/s", 9.0, least=True), "missed"),
+    "below the least ratio": (
+        Figure("x", 84.0, "MB/s", 0.85, control=100.0, by_ratio=True, least=True),
+        "missed",
+    ),
+    "a control that is no bar": (Figure("x", 90.0, "ms", 50.0, control=95.0), "missed"),
+}
+
+
+@pytest.mark.parametrize(("figure", "verdict"), JUDGED.values(), ids=JUDGED)
+def test_a_figure_is_judged(figure: Figure, verdict: str) -> None:
+    assert figure.verdict == verdict
+
+
+def test_a_ratio_without_a_control_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs a control"):
+        Figure("x", 1.0, "s", 1.25, by_ratio=True)
+
+
+def test_writes_within_a_window_are_the_most_of_any() -> None:
+    assert most_within([0.0, 2.0, 4.0, 4.1, 8.0], 1.95) == 2
+    assert most_within([0.0, 2.0, 4.0], 1.95) == 1
+    assert most_within([], 1.95) == 0
 
 
 @pytest.mark.parametrize(
-    ("value", "bar", "verdict"),
-    [(10.0, 10.0, "met"), (10.01, 10.0, "MISSED"), (0.0, 0.0, "met"), (3.0, None, "")],
+    ("lists", "seconds", "beside"),
+    [
+        ({"nodes": 1, "pods": 1, "localregistries": 1}, 600, 0),
+        ({"nodes": 2, "pods": 2, "localregistries": 2}, 600, 0),
+        ({"nodes": 3}, 600, 1),
+        ({"nodes": 2}, 300, 1),
+        ({"services": 1}, 600, 1),
+    ],
+    ids=["one resync", "two", "one list more", "two in five minutes", "of another kind"],
 )
-def test_a_bar_is_met_up_to_its_value(value: float, bar: float | None, verdict: str) -> None:
-    assert Figure("x", value, "MiB", bar).verdict == verdict
+def test_lists_that_no_resync_accounts_for(
+    lists: dict[str, int], seconds: float, beside: int
+) -> None:
+    assert lists_beside_the_resync(Counter(lists), seconds) == beside
 
 
 def test_the_99th_percentile_of_few_is_the_slowest() -> None:
@@ -25,22 +67,11 @@ def test_the_99th_percentile_of_few_is_the_slowest() -> None:
     assert percentile([float(value) for value in range(200)], 99) == 197.0
 
 
-def test_the_table_names_bar_and_verdict() -> None:
-    lines = table([Figure("RSS", 17.0, "MiB", 20), Figure("CPU", 7.0, "m", 1, "why")]).splitlines()
-    assert lines[1].split() == ["RSS", "17", "MiB", "<=", "20", "MiB", "met"]
-    assert lines[2].split() == ["CPU", "7", "m", "<=", "1", "m", "MISSED", "why"]
-
-
-@pytest.mark.parametrize(("value", "code"), [(1.0, 0), (3.0, 1)])
-def test_a_missed_bar_is_the_exit_code_and_in_the_json(
-    tmp_path: Path, value: float, code: int
-) -> None:
-    target = tmp_path / "figures.json"
-    figures = [Figure("a", value, "s", 2.0), Figure("b", 9.0, "s")]
-    assert publish(figures, about={"cores": 2}, target=target) == code
-    body = json.loads(target.read_text())
-    assert body["cores"] == 2
-    assert [f["verdict"] for f in body["figures"]] == ["MISSED" if code else "met", ""]
+def test_the_table_names_control_bar_and_verdict() -> None:
+    figures = [Figure("RSS", 17.0, "MiB", 20), Figure("CPU", 7.0, "m", 1, "why", control=2.0)]
+    lines = table(figures).splitlines()
+    assert lines[1].split() == ["RSS", "17", "MiB", "at", "most", "20", "MiB", "met"]
+    assert lines[2].split() == ["CPU", "7", "m", "2", "m", "at", "most", "1", "m", "MISSED", "why"]
 
 
 def test_another_start_and_what_is_gone_are_restarts_and_what_is_new_is_none() -> None:

@@ -1,0 +1,70 @@
+"""What the Ingress controller keeps on disk: all files of its container, and files that it has
+open and nobody can see any more, as nginx has its temporary ones."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import NamedTuple
+
+from e2e.cluster import Node
+
+# Prints what `read` understands; `%b` and `b` are blocks of 512 bytes.
+SCRIPT = r"""
+for pid in $(pgrep -f '^nginx: '); do
+  find -L /proc/$pid/fd -type f -links 0 -printf 'open %D:%i %b\n' 2>/dev/null || true
+done
+master=$(pgrep -o -f '^nginx: master')
+echo "master $master"
+find /proc/$master/root/ -xdev -type f -printf 'file %D:%i %b\n' 2>/dev/null || true
+"""
+BLOCK = 512
+
+
+class Kept(NamedTuple):
+    """Bytes on disk."""
+
+    named: int
+    unlinked: int
+
+    @property
+    def total(self) -> int:
+        return self.named + self.unlinked
+
+
+def read(text: str) -> Kept:
+    """Raises ValueError where there is no nginx. A file that several processes have open counts
+    once."""
+    if not re.search(r"^master \d+$", text, re.MULTILINE):
+        raise ValueError("there is no nginx on this node")
+    found: dict[str, dict[str, int]] = {"open": {}, "file": {}}
+    for what, inode, blocks in re.findall(r"^(open|file) (\S+) (\d+)$", text, re.MULTILINE):
+        found[what][inode] = int(blocks) * BLOCK
+    return Kept(sum(found["file"].values()), sum(found["open"].values()))
+
+
+class Watched:
+    """The most that the controller on a node has kept while this is entered."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.before = self.most = self.after = Kept(0, 0)
+        self.samples = 0
+
+    def __enter__(self) -> Watched:
+        self.before = self.most = read(self._node.run(SCRIPT))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.after = read(self._node.run(SCRIPT))
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.1):
+            found = read(self._node.run(SCRIPT))
+            self.samples += 1
+            self.most = max(self.most, found, key=lambda kept: kept.total)
