@@ -80,7 +80,8 @@ def test_an_image_that_somebody_else_set_is_not_kept() -> None:
 
 
 def test_what_is_remembered_decides_as_the_whole_deployment_does() -> None:
-    for before in (live(OLD), live(OLD, available=0), {"metadata": {}, "status": {}}):
+    found: list[Body] = [live(OLD), live(OLD, available=0), {"metadata": {}, "status": {}}]
+    for before in found:
         assert rollout.undisturbed(built(NEW), rollout.trace(before)) == rollout.undisturbed(
             built(NEW), before
         )
