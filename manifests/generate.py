@@ -1,10 +1,12 @@
-"""Writes what is derived: the chart's versions, its copy of the CRD, and install.yaml.
+"""Writes what is derived: the chart's versions, its copy of the CRD, and the plain manifests.
 
-    python3 manifests/generate.py            write all three
+    python3 manifests/generate.py            write all of them
     python3 manifests/generate.py --check    write nothing, exit 1 where one is out of date
 
 install.yaml is what `helm template` makes of the chart without any value, without what only Helm
-understands, and with a Namespace. Sources: operator/localregistry/version.py, crds/ and the chart.
+understands, and with a Namespace; uninstall.yaml is what the chart runs before it is deleted;
+clean-nodes.yaml is for nodes whose operator is gone. Sources: operator/localregistry/version.py,
+crds/ and the chart.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 NAMESPACE = "localregistry-system"
 RELEASE = "localregistry"
+CLEANING = "localregistry-clean"
+HOOK = "helm.sh/hook"
 # The oldest supported version: the chart's kubeVersion refuses what Helm assumes by itself.
 KUBE_VERSION = "1.34.0"
 
@@ -63,20 +67,27 @@ def without_helm(manifest: Manifest) -> Manifest:
     for metadata in (manifest["metadata"], template.get("metadata", {})):
         metadata.get("labels", {}).pop("helm.sh/chart", None)
         metadata.get("labels", {}).pop("app.kubernetes.io/managed-by", None)
-        metadata.get("annotations", {}).pop("helm.sh/resource-policy", None)
+        annotations = metadata.get("annotations", {})
+        for name in [name for name in annotations if name.startswith("helm.sh/")]:
+            del annotations[name]
         if metadata.get("annotations") == {}:
             del metadata["annotations"]
     return manifest
 
 
-def namespace() -> Manifest:
+def hook(manifest: Manifest) -> str:
+    """When Helm runs it: `pre-delete`, say; "" for what is simply installed."""
+    return str(manifest["metadata"].get("annotations", {}).get(HOOK, ""))
+
+
+def namespace(name: str = NAMESPACE) -> Manifest:
     """The agent mounts host paths, which only the Pod Security level "privileged" admits."""
     levels = ("enforce", "audit", "warn")
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {
-            "name": NAMESPACE,
+            "name": name,
             "labels": {
                 "app.kubernetes.io/name": "localregistry",
                 "app.kubernetes.io/part-of": "localregistry",
@@ -86,14 +97,98 @@ def namespace() -> Manifest:
     }
 
 
+def parse(rendered: str) -> list[Manifest]:
+    return [item for item in yaml.safe_load_all(rendered) if item]
+
+
 def install(rendered: str, chart_digest: str) -> str:
     """install.yaml, from what `helm template` printed."""
-    manifests = [item for item in yaml.safe_load_all(rendered) if item]
-    documents = [namespace(), *(without_helm(item) for item in manifests)]
+    wanted = [without_helm(item) for item in parse(rendered) if not hook(item)]
+    return _text([namespace(), *wanted], chart_digest)
+
+
+def uninstall(rendered: str, chart_digest: str) -> str:
+    """uninstall.yaml: what the chart runs before it is deleted."""
+    wanted = [without_helm(item) for item in parse(rendered) if hook(item) == "pre-delete"]
+    return _text(wanted, chart_digest)
+
+
+def clean_nodes(rendered: str, chart_digest: str) -> str:
+    """clean-nodes.yaml: the same in a namespace of its own, and a cleaner on every node."""
+    agents = next(
+        env["value"]
+        for item in parse(rendered)
+        if item["kind"] == "Deployment"
+        for env in item["spec"]["template"]["spec"]["containers"][0]["env"]
+        if env["name"] == "AGENT_IMAGE"
+    )
+    restore = [without_helm(item) for item in parse(rendered) if hook(item) == "pre-delete"]
+    for item in restore:
+        item["metadata"]["name"] = CLEANING
+        if "namespace" in item["metadata"]:
+            item["metadata"]["namespace"] = CLEANING
+        if "roleRef" in item:
+            item["roleRef"]["name"] = CLEANING
+            item["subjects"] = [{"kind": "ServiceAccount", "name": CLEANING, "namespace": CLEANING}]
+        if item["kind"] == "Job":
+            item["spec"]["template"]["spec"]["serviceAccountName"] = CLEANING
+    return _text([namespace(CLEANING), _cleaner(agents), *restore], chart_digest)
+
+
+def _cleaner(image: str) -> Manifest:
+    """Undoes, by each node's own journal, what agents left there; its pod is Ready once it has."""
+    labels = {
+        "app.kubernetes.io/name": "node-cleaner",
+        "app.kubernetes.io/part-of": "localregistry",
+    }
+    port = {"name": "status", "containerPort": 9808, "protocol": "TCP"}
+    probe = {"httpGet": {"path": "/cleaned", "port": "status"}, "timeoutSeconds": 5}
+    root = {"name": "host", "mountPath": "/host", "mountPropagation": "HostToContainer"}
+    container = {
+        "name": "cleaner",
+        "image": image,
+        "args": ["agent", "--clean"],
+        "ports": [port],
+        "readinessProbe": {**probe, "periodSeconds": 2},
+        "resources": {"requests": {"cpu": "5m", "memory": "24Mi"}, "limits": {"memory": "96Mi"}},
+        "securityContext": {
+            "privileged": True,
+            "runAsUser": 0,
+            "runAsGroup": 0,
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [root],
+    }
+    pod = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "hostPID": True,
+        "priorityClassName": "system-node-critical",
+        "terminationGracePeriodSeconds": 10,
+        "tolerations": [{"operator": "Exists"}],
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "containers": [container],
+        "volumes": [{"name": "host", "hostPath": {"path": "/", "type": "Directory"}}],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "node-cleaner", "namespace": CLEANING, "labels": labels},
+        "spec": {
+            "selector": {"matchLabels": {"app.kubernetes.io/name": "node-cleaner"}},
+            "template": {"metadata": {"labels": dict(labels)}, "spec": pod},
+        },
+    }
+
+
+def _text(documents: list[Manifest], chart_digest: str) -> str:
     body = yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True, width=100)
     return (
         f"# Generated by manifests/generate.py; do not edit.\n# Chart: {chart_digest}\n---\n{body}"
     )
+
+
+PLAIN = {"install": install, "uninstall": uninstall, "clean-nodes": clean_nodes}
 
 
 def helm_template(helm: str, chart: Path) -> str:
@@ -109,8 +204,8 @@ def helm_template(helm: str, chart: Path) -> str:
 def generate(root: Path, render: Callable[[Path], str], *, write: bool) -> list[Path]:
     """The derived files that were out of date; with `write` they no longer are.
 
-    Where the chart's own derived files are out of date so is install.yaml, and without `write` it
-    is not rendered: the chart may not be fit for it.
+    Where the chart's own derived files are out of date so are the plain manifests, and without
+    `write` they are not rendered: the chart may not be fit for it.
     """
     chart = root / "manifests/chart"
     stale: list[Path] = []
@@ -130,10 +225,12 @@ def generate(root: Path, render: Callable[[Path], str], *, write: bool) -> list[
     chart_yaml = chart / "Chart.yaml"
     settle(chart_yaml, with_version(chart_yaml.read_text(), version))
     settle(chart / "files/localregistries.yaml", crd.read_text())
-    installed = root / "manifests/install.yaml"
+    plain = {name: root / f"manifests/{name}.yaml" for name in PLAIN}
     if stale and not write:
-        return [*stale, installed]
-    settle(installed, install(render(chart), digest(chart)))
+        return [*stale, *plain.values()]
+    rendered = render(chart)
+    for name, made in PLAIN.items():
+        settle(plain[name], made(rendered, digest(chart)))
     return stale
 
 

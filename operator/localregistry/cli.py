@@ -12,6 +12,7 @@ localregistry {VERSION}: an image registry for the cluster, and nodes that can p
   localregistry run      the operator: once per cluster
   localregistry agent    the node agent: once per node
   localregistry usage    beside each registry: how much of its volume is used
+  localregistry restore  undo everything on the nodes, before the operator is removed
   localregistry render   print what the operator would apply for a LocalRegistry
 
 `localregistry COMMAND --help` lists a command's options.
@@ -39,6 +40,10 @@ def main(argv: list[str] | None = None) -> int:
             from localregistry.render import main as render
 
             return render(rest)
+        case "restore":
+            from localregistry.controller.restore import main as restore
+
+            return restore(rest)
         case "--version" | "version":
             print(VERSION)
             return 0

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from api.apiserver import ApiServer
+from api.apiserver import REPOSITORY, ApiServer
 from api.lab import LREG, PATIENCE, Lab, Operator, open_lab
 from api.processes import wait_until
 
@@ -157,3 +158,44 @@ def test_kubelet_probes_are_answered(lab: Lab) -> None:
     operator = lab.start_operator()
     wait_until(lambda: operator.health("/readyz") == 200, timeout=PATIENCE, what="/readyz")
     assert operator.health("/healthz") == 200
+
+
+# Two installs
+
+
+def second_namespace(api: ApiServer, name: str) -> None:
+    """The rights of the operator's own namespace, in another one."""
+    api.kubectl("create", "namespace", name)
+    documents = yaml.safe_load_all((REPOSITORY / "manifests/install.yaml").read_text())
+    for document in documents:
+        if document["kind"] in ("Role", "RoleBinding"):
+            document["metadata"]["namespace"] = name
+            api.kubectl("apply", "--server-side", "-f", "-", input=document)
+
+
+def test_a_second_install_says_so_does_nothing_and_follows_the_first(lab: Lab) -> None:
+    first = lab.start_operator(name="first")
+    lab.apply("dev")
+    lab.wait_for("dev", "StorageReady", "ClaimPending")
+    other = f"{lab.namespace}-second"
+    second_namespace(lab.api, other)
+    try:
+        second = Operator.start(lab, name="second", options=("--namespace", other))
+        words = "The operator in namespace localregistry-system is at work"
+        wait_until(lambda: words in second.log, timeout=PATIENCE, what="the second one to say so")
+        wait_until(lambda: second.health("/readyz") == 503, timeout=5, what="it not to be ready")
+        assert second.health("/healthz") == 200
+        since = time.monotonic()
+        lab.apply("more")
+        lab.wait_for("more", "StorageReady", "ClaimPending")
+        assert first.health("/readyz") == 200
+        assert lab.writes(since) != []
+        assert not lab.exists("configmap", "node-trust", other)
+        assert not lab.exists("daemonset", "node-agent", other)
+
+        first.process.stop()
+        wait_until(lambda: second.health("/readyz") == 200, timeout=PATIENCE, what="the second's turn")
+        lab.delete("service", "more-registry")
+        wait_until(lambda: lab.exists("service", "more-registry"), timeout=PATIENCE, what="its work")
+    finally:
+        second.process.stop()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from e2e.cluster import LREG, ROOT, SYSTEM, Cluster
+import subprocess
+
+from e2e.cluster import LREG, ROOT, SYSTEM, Cluster, run_kind
 from e2e.images import Images
 
 RELEASE = "localregistry"
@@ -27,6 +29,20 @@ def install(cluster: Cluster, images: Images, *values: str) -> None:
         *(part for value in values for part in ("--set", value)),
         *("--wait", "--timeout", "120s"),
     )
+
+
+def as_released(images: Images) -> None:
+    """Loads this tree's images under the names that the plain manifests have, without a registry
+    of images."""
+    text = (ROOT / "manifests/install.yaml").read_text()
+    for image in (images.operator, images.agent):
+        released = next(
+            word.strip('"')
+            for word in text.split()
+            if word.strip('"').startswith(image.rpartition(":")[0] + ":")
+        )
+        subprocess.run(["docker", "tag", image, released], check=True)
+        run_kind("load", released)
 
 
 def installed(cluster: Cluster) -> bool:

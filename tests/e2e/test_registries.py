@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 
 import pytest
@@ -90,15 +89,7 @@ def test_a_restart_of_the_operator_does_not_make_a_registry_less_ready(clean: Cl
 def test_install_yaml_works_by_kubectl_apply(clean: Cluster, built: Images) -> None:
     """Without Helm and without a registry of images: the nodes have what install.yaml names."""
     install.uninstall(clean)
-    text = (ROOT / "manifests" / "install.yaml").read_text()
-    for image in (built.operator, built.agent):
-        released = next(
-            word.strip('"')
-            for word in text.split()
-            if word.strip('"').startswith(image.rpartition(":")[0] + ":")
-        )
-        subprocess.run(["docker", "tag", image, released], check=True)
-        run_kind("load", released)
+    install.as_released(built)
     try:
         clean.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests" / "install.yaml"))
         clean.kubectl("rollout", "status", "deployment", install.RELEASE, "-n", SYSTEM)

@@ -157,6 +157,11 @@ class Agent:
             return False
         return not any(r.reason is NodeReason.PENDING for r in self.report.exceptions.values())
 
+    @property
+    def traceless(self) -> bool:
+        """Whether nothing of any agent is on this node, as far as its journal knows."""
+        return self._state.journal.empty and not self._state.leftover
+
     def close(self) -> None:
         """Ends what was started; cleans nothing on the node."""
         self._verifier.close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from localregistry.agent import runtimes
 from localregistry.agent.agent import Agent
+from localregistry.agent.cleaning import Cleaning
 from localregistry.agent.guest import Guest
 from localregistry.agent.helper import Helper, Runtime
 from localregistry.agent.inputs import Inputs
@@ -48,17 +49,23 @@ ONCE_SECONDS = 45.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0; with --once 1 where something could not be done, 2 where nothing was asked."""
+    """Exit code 0; with --once 1 where something could not be done, 2 where nothing was asked.
+
+    With --clean nothing is asked: what agents left on the node is taken away, then the process
+    stays and says so on /cleaned until it is stopped; with --once as well it ends.
+    """
     options = read_options(sys.argv[1:] if argv is None else argv)
     # Directories that we make are read by daemons of other users too.
     os.umask(0o022)
     agent = build(options)
     if options.once:
-        return _once(agent)
+        return _once(agent, clean=options.clean)
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: stopped.append(received))
     routes = {"/status": lambda: _status(agent), "/healthz": lambda: _health(agent)}
+    if options.clean:
+        routes["/cleaned"] = lambda: _cleaned(agent)
     server = Server(options.listen, options.port, routes)
     server.start()
     _log(f"answering on port {server.port}")
@@ -77,7 +84,7 @@ def read_options(arguments: Sequence[str]) -> SimpleNamespace:
         return SimpleNamespace(**vars(parser().parse_args(arguments)))
     values = {name: os.environ.get(_variable(name), default) for name, default, _ in OPTIONS}
     found = {name.replace("-", "_"): value for name, value in values.items()}
-    return SimpleNamespace(**{**found, "port": AGENT_PORT, "once": False})
+    return SimpleNamespace(**{**found, "port": AGENT_PORT, "once": False, "clean": False})
 
 
 def parser() -> ArgumentParser:
@@ -102,6 +109,11 @@ def parser() -> ArgumentParser:
             help=f"{text} [{_variable(name)}]",
         )
     result.add_argument("--once", action="store_true", help="work until settled, print the report")
+    result.add_argument(
+        "--clean",
+        action="store_true",
+        help="take away what agents left on this node, by its own journal; asks for no document",
+    )
     return result
 
 
@@ -121,6 +133,7 @@ def build(options: SimpleNamespace) -> Agent:
         calls=Helper(),
         clock=time.monotonic,
         log=_log,
+        clean=options.clean,
     )
 
 
@@ -134,12 +147,13 @@ def assemble(
     calls: Runtime,
     clock: Callable[[], float],
     log: Callable[[str], None],
+    clean: bool = False,
 ) -> Agent:
     """An agent of these parts; `clock` is monotonic seconds, `log` takes one line."""
     state = State(state_dir)
     guest = Guest(host, state.journal, log)
     return Agent(
-        inputs=Inputs(trust_file, task_file, state.goal()),
+        inputs=Cleaning(state) if clean else Inputs(trust_file, task_file, state.goal()),
         state=state,
         guest=guest,
         make_writer=lambda runtime: runtimes.writer(
@@ -152,22 +166,35 @@ def assemble(
     )
 
 
-def _once(agent: Agent) -> int:
+def _once(agent: Agent, *, clean: bool) -> int:
     deadline = time.monotonic() + ONCE_SECONDS
     agent.step()
     if not agent.report.revision:
         _log(agent.complaint or "there is no task, or it is of another revision than the document")
         return 2
-    while not agent.settled and time.monotonic() < deadline:
+
+    def done() -> bool:
+        return agent.settled and (agent.traceless or not clean)
+
+    while not done() and time.monotonic() < deadline:
         agent.wait()
         agent.step()
     agent.close()
     print(agent.report.to_json())
+    if clean and not agent.traceless:
+        _log(agent.complaint or "something of ours is still on this node")
+        return 1
     return 1 if agent.report.exceptions else 0
 
 
 def _status(agent: Agent) -> Answer:
     return 200, "application/json", agent.report.to_json() + "\n"
+
+
+def _cleaned(agent: Agent) -> Answer:
+    if agent.settled and agent.traceless:
+        return 200, "text/plain", "nothing of ours is on this node\n"
+    return 503, "text/plain", f"not yet {agent.complaint}".strip() + "\n"
 
 
 def _health(agent: Agent) -> Answer:

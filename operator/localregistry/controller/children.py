@@ -7,7 +7,7 @@ names the LocalRegistry's UID. Labels only say what to watch.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from localregistry.controller.errors import ApiError
@@ -79,12 +79,13 @@ class Children:
         *,
         uid: str | None = None,
         absent: bool = False,
+        adapt: Callable[[Body, Body], Body] = lambda wanted, live: wanted,
     ) -> Body | None:
         """Makes the child what `wanted` says (None: absent); returns the live object.
 
         With `uid` it is this very object or nothing: one that is gone is not made again (409), and
         one that is going is returned as it is. `absent`: the caller has just seen that there is
-        none.
+        none. `adapt` makes of it what fits the live object, where that is read before.
         Raises NameConflict, BeingDeleted or ApiError. An apply that changes nothing writes nothing.
         """
         name = names.child_name(registry.name)
@@ -94,7 +95,9 @@ class Children:
         known = uid or self._uids.get((registry.uid, kind.kind))
         absent = absent or (registry.uid in self._new and kind != CLAIM)  # one may have been kept
         if known is None and not absent:
-            known = await self._existing(registry, kind, name)
+            found = await self._existing(registry, kind, name)
+            if found:
+                known, wanted = str(found["metadata"]["uid"]), adapt(wanted, found)
         # Where nothing was found, nothing may have come in between: somebody else's would be ours.
         expected = {"resourceVersion": ABSENT} if known is None else {"uid": known}
         wanted = {**wanted, "metadata": {**wanted["metadata"], **expected}}
@@ -119,8 +122,8 @@ class Children:
         for kind in [kind for owner, kind in self._uids if owner == uid]:
             del self._uids[uid, kind]
 
-    async def _existing(self, registry: LocalRegistry, kind: Kind, name: str) -> str | None:
-        """The UID of the child that is there and ours (or to be adopted); None where none is."""
+    async def _existing(self, registry: LocalRegistry, kind: Kind, name: str) -> Body | None:
+        """The child that is there and ours (or to be adopted); None where none is."""
         live = await self._api.get(kind, registry.namespace, name)
         if live is None:
             return None
@@ -137,7 +140,7 @@ class Children:
                 f"{kind} {name} exists and is not this LocalRegistry's: "
                 "delete or rename it, or give the LocalRegistry another name"
             )
-        return str(live["metadata"]["uid"])
+        return live
 
     async def _check_adoption(self, registry: LocalRegistry, live: Body) -> None:
         """A kept claim serves again the LocalRegistry of the same name, unless its owner lives."""

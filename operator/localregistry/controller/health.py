@@ -30,6 +30,8 @@ class Health:
     # Seconds since the last sign of life; 0 where nothing is watched, as by a standby.
     watches_silent: Callable[[], float] = lambda: 0.0
     ready: bool = False
+    # What it waits for, while it is not ready.
+    waiting: str = "starting"
 
     def problem(self) -> str | None:
         age = self.oldest_key()
@@ -61,7 +63,7 @@ async def serve(
 
     async def readyz(_: web.Request) -> web.Response:
         return web.Response(
-            text="ok" if health.ready else "starting", status=200 if health.ready else 503
+            text="ok" if health.ready else health.waiting, status=200 if health.ready else 503
         )
 
     async def metrics(request: web.Request) -> web.Response:

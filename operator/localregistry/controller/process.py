@@ -15,6 +15,7 @@ from localregistry.controller.app import CRD_WAIT, Controller
 from localregistry.controller.errors import ApiError
 from localregistry.controller.kinds import LOCAL_REGISTRY
 from localregistry.controller.metrics import Metrics
+from localregistry.controller.rivals import Rivals
 from localregistry.controller.settings import Settings
 from localregistry.controller.watches import WatchesEnded
 
@@ -35,7 +36,11 @@ async def run(settings: Settings) -> None:
     ):
         lease = leader.Lease(api, namespace=settings.config.namespace, identity=settings.identity)
 
+        def told(in_the_way: str) -> None:
+            state.ready, state.waiting = not in_the_way, in_the_way or "starting"
+
         async def work() -> None:
+            await Rivals(api, settings.config.namespace, told=told).gone()
             controller = Controller(api, session, settings, metrics)
             state.oldest_key = controller.queue.oldest_age
             state.longest_run = controller.queue.longest_run

@@ -24,11 +24,12 @@ from localregistry.controller.probe import PushFailed
 from localregistry.controller.storagestep import NO_VOLUME, StorageStep
 from localregistry.controller.timestamps import epoch
 from localregistry.controller.work import LOOK_AGAIN, SOON_AGAIN, Body, Work
-from localregistry.resources import deployment, ingress, service
+from localregistry.resources import deployment, ingress, rollout, service
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
 from localregistry.spec.nodes import Management
 from localregistry.spec.reasons import Reason
+from localregistry.spec.registry import LocalRegistry
 
 # A pod that is ready is reachable by its Service a little later: kube-proxy has to write rules on
 # the operator's node first. Until this has passed a refused push is no fault.
@@ -59,6 +60,8 @@ class Steps:
         self._storage = StorageStep(
             *(api, config, self._children, self._causes), older_writer=trust.claims.older_writer
         )
+        # What the next run must know of the Deployment as it is, by UID: some 100 bytes each.
+        self._deployed: dict[str, Body] = {}
         self._pushed: set[str] = set()
         self._refused_since: dict[str, float] = {}
 
@@ -90,6 +93,7 @@ class Steps:
         """This LocalRegistry is going."""
         self._children.forget(uid)
         self._pushed.discard(uid)
+        self._deployed.pop(uid, None)
         self._refused_since.pop(uid, None)
 
     async def _registry(self, work: Work) -> None:
@@ -99,8 +103,7 @@ class Steps:
             which, message = ConditionType.REGISTRY_AVAILABLE, stored.message
             work.found(which, Reason.WAITING_FOR_STORAGE, message)
             return
-        body = deployment.build(registry, self._config)
-        live = await self._children.reconcile(registry, DEPLOYMENT, body)
+        live = await self._deployment(registry)
         body = service.build(registry, self._config)
         served = await self._children.reconcile(registry, SERVICE, body)
         if live and served:
@@ -111,6 +114,16 @@ class Steps:
                 address="" if address == "None" else address,
                 served=service.serves(served, registry),
             )
+
+    async def _deployment(self, registry: LocalRegistry) -> Body | None:
+        """Applied so that a new release of the operator restarts no registry."""
+        body = deployment.build(registry, self._config)
+        if body and registry.uid in self._deployed:
+            body = rollout.undisturbed(body, self._deployed[registry.uid])
+        live = await self._children.reconcile(registry, DEPLOYMENT, body, adapt=rollout.undisturbed)
+        if live:
+            self._deployed[registry.uid] = rollout.trace(live)
+        return live
 
     async def _available(self, work: Work, live: Body) -> Condition:
         judged = readiness.available(work.registry, live)

@@ -10,13 +10,12 @@ from localregistry.spec.registry import LocalRegistry
 from localregistry.spec.storage import AccessMode
 from localregistry.usage import report
 
-from . import configmap
+from . import configmap, rollout
 from .claim import claim_name
 from .config import OperatorConfig
 from .meta import REGISTRY, child_metadata, registry_labels, registry_selector
 
 PORT_NAME = "registry"
-USAGE = "usage"
 USAGE_PORT_NAME = "usage"
 CONFIG_DIRECTORY = "/etc/localregistry"
 # Distroless images' "nonroot"; distribution needs nothing of root.
@@ -34,7 +33,7 @@ DEFAULT_RESOURCES = {
 
 def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | None:
     """A Deployment of one replica of distribution v3."""
-    return {
+    deployment: dict[str, Any] = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": child_metadata(registry),
@@ -52,6 +51,7 @@ def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | N
             },
         },
     }
+    return rollout.marked(deployment)
 
 
 def _strategy(registry: LocalRegistry) -> str:
@@ -139,7 +139,7 @@ def _usage(config: OperatorConfig) -> dict[str, Any]:
     worth, and it never ends by itself.
     """
     return {
-        "name": USAGE,
+        "name": rollout.USAGE,
         "image": config.agent_image,
         "imagePullPolicy": config.image_pull_policy,
         "args": ["usage"],

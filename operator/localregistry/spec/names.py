@@ -29,6 +29,9 @@ OWNER_NAME_ANNOTATION = f"{GROUP}/owner-name"
 ACCEPT_DATA_LOSS_ANNOTATION = f"{GROUP}/accept-data-loss"
 # On the pod template: a changed configuration makes a new pod.
 CONFIG_CHECKSUM_ANNOTATION = f"{GROUP}/config-checksum"
+# On the registry's Deployment: see resources/rollout.py.
+TEMPLATE_ANNOTATION = f"{GROUP}/template"
+USAGE_IMAGE_ANNOTATION = f"{GROUP}/usage-image"
 
 _SUFFIX = "-registry"
 # A Service's name is a DNS-1035 label and at most 63 characters; all children share one name.

@@ -28,8 +28,27 @@ spec:
   template:
     metadata:
       labels: {app.kubernetes.io/name: localregistry, helm.sh/chart: x}
+    spec:
+      containers: [{name: operator, env: [{name: AGENT_IMAGE, value: "agent:1"}]}]
 ---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: restore
+  namespace: localregistry-system
+  annotations: {helm.sh/hook: pre-delete, helm.sh/hook-weight: "0"}
+spec:
+  template:
+    spec: {serviceAccountName: restore}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: test
+  annotations: {helm.sh/hook: test}
 """
+
+PLAIN = ["install.yaml", "uninstall.yaml", "clean-nodes.yaml"]
 
 
 @pytest.fixture
@@ -68,8 +87,11 @@ def test_the_chart_holds_the_crd_as_it_is(root: Path) -> None:
     assert copy == source, "run: python3 manifests/generate.py"
 
 
-def test_install_yaml_was_made_from_the_chart_as_it_is(root: Path, generator: ModuleType) -> None:
-    lines = (root / "manifests/install.yaml").read_text().splitlines()
+@pytest.mark.parametrize("name", PLAIN)
+def test_each_manifest_was_made_from_the_chart_as_it_is(
+    root: Path, generator: ModuleType, name: str
+) -> None:
+    lines = (root / "manifests" / name).read_text().splitlines()
     wanted = f"# Chart: {generator.digest(root / 'manifests/chart')}"
     assert lines[1] == wanted, "run: python3 manifests/generate.py"
 
@@ -111,19 +133,40 @@ def test_what_only_helm_understands_is_left_out(generator: ModuleType) -> None:
     }
 
 
+def test_what_helm_runs_by_itself_is_not_installed(generator: ModuleType) -> None:
+    kinds = [item["kind"] for item in yaml.safe_load_all(generator.install(RENDERED, "abc"))]
+    assert kinds == ["Namespace", "Deployment"]
+
+
+def test_what_helm_runs_before_it_deletes_is_what_uninstall_yaml_holds(
+    generator: ModuleType,
+) -> None:
+    [job] = yaml.safe_load_all(generator.uninstall(RENDERED, "abc"))
+    assert job["metadata"] == {"name": "restore", "namespace": "localregistry-system"}
+
+
+def test_nodes_are_cleaned_in_a_namespace_of_its_own(generator: ModuleType) -> None:
+    documents = list(yaml.safe_load_all(generator.clean_nodes(RENDERED, "abc")))
+    assert [item["kind"] for item in documents] == ["Namespace", "DaemonSet", "Job"]
+    namespaces = {item["metadata"].get("namespace", "localregistry-clean") for item in documents}
+    assert namespaces == {"localregistry-clean"}
+    pod = documents[1]["spec"]["template"]["spec"]
+    assert pod["containers"][0]["image"] == "agent:1"
+
+
 def test_writing_twice_writes_once(generator: ModuleType, tree: Path) -> None:
     (tree / "manifests/chart/files/localregistries.yaml").unlink()
     (tree / "manifests/install.yaml").unlink()
     written = generator.generate(tree, lambda chart: RENDERED, write=True)
-    assert [path.name for path in written] == ["localregistries.yaml", "install.yaml"]
+    assert [path.name for path in written] == ["localregistries.yaml", *PLAIN]
     assert generator.generate(tree, lambda chart: RENDERED, write=True) == []
 
 
 @pytest.mark.parametrize(
     ("changed", "stale"),
     [
-        ("crds/localregistries.yaml", ["localregistries.yaml", "install.yaml"]),
-        ("manifests/chart/values.yaml", ["install.yaml"]),
+        ("crds/localregistries.yaml", ["localregistries.yaml", *PLAIN]),
+        ("manifests/chart/values.yaml", PLAIN),
         ("manifests/install.yaml", ["install.yaml"]),
     ],
     ids=["the CRD", "the chart", "install.yaml itself"],

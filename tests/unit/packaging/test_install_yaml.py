@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from localregistry import trust
 from localregistry.resources import node_agent
@@ -184,16 +185,21 @@ def test_the_selector_fits_the_pods_and_does_not_hold_the_version(one: Any) -> N
     assert not [key for key in selector if "version" in key]
 
 
-def test_the_status_port_of_the_agents_is_for_the_operator_alone(one: Any) -> None:
+def test_the_status_port_of_the_agents_is_for_the_operator_and_its_removal(
+    one: Any, root: Path
+) -> None:
     policy = one("NetworkPolicy")["spec"]
     pods = one("Deployment")["spec"]["template"]["metadata"]["labels"]
     assert policy["policyTypes"] == ["Ingress"]
     [rule] = policy["ingress"]
     assert rule["ports"] == [{"port": trust.AGENT_PORT, "protocol": "TCP"}]
-    [source] = rule["from"]
-    assert source.keys() == {"podSelector"}
-    assert source["podSelector"]["matchLabels"].items() <= pods.items()
-    assert source["podSelector"]["matchLabels"]
+    removal = yaml.safe_load_all((root / "manifests/uninstall.yaml").read_text())
+    [job] = [item for item in removal if item["kind"] == "Job"]
+    allowed = (pods, job["spec"]["template"]["metadata"]["labels"])
+    for source, labels in zip(rule["from"], allowed, strict=True):
+        assert source.keys() == {"podSelector"}
+        assert source["podSelector"]["matchLabels"].items() <= labels.items()
+        assert "app.kubernetes.io/component" in source["podSelector"]["matchLabels"]
 
 
 def test_the_policy_is_for_the_agents_that_the_operator_makes(one: Any) -> None:

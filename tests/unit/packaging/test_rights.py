@@ -22,6 +22,7 @@ CLUSTER_WIDE: dict[tuple[str, str], set[str]] = {
     ("apps", "deployments"): CHILD,
     ("networking.k8s.io", "ingresses"): CHILD | {"delete"},
     ("", "nodes"): {"list", "watch"},
+    ("coordination.k8s.io", "leases"): {"list"},
     ("events.k8s.io", "events"): {"create", "list"},
 }
 OWN_NAMESPACE: dict[tuple[str, str], set[str]] = {

@@ -1,0 +1,254 @@
+"""Takes the operator out of the cluster again: what `localregistry restore` does.
+
+Level-triggered as all else: it may be run again after any failure, and each step looks first. The
+operator is stopped and its Lease taken, so that nobody gives nodes trust while it is withdrawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from localregistry.controller import leader
+from localregistry.controller.errors import ApiError
+from localregistry.controller.kinds import (
+    CONFIG_MAP,
+    DAEMON_SET,
+    DEPLOYMENT,
+    LEASE,
+    LOCAL_REGISTRY,
+    POD,
+    Kind,
+)
+from localregistry.controller.kube import Api
+from localregistry.controller.watches import AGENTS
+from localregistry.controller.withdrawal import Outcome, Withdrawal
+from localregistry.resources import node_agent, trust_config
+from localregistry.resources.config import OperatorConfig
+from localregistry.spec import names
+from localregistry.trust import AGENT_PORT, DOCUMENT_KEY, Damaged, TrustDocument
+
+# An operator that is told to end has 30 s; one that was killed leaves a Lease of 15 s.
+ACQUIRE_SECONDS = 60.0
+# Agents end within a second; their grace period is 10 s.
+PODS_SECONDS = 30.0
+LOOK_SECONDS = 0.5
+# What somebody else writes at the same moment is read again.
+ATTEMPTS = 5
+
+
+class CannotLeave(Exception):
+    """What is in the way, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """`operator` is the name of its Deployment, `seconds` what Ready nodes get to confirm.
+
+    `force`: go on without the nodes that did not.
+    """
+
+    namespace: str
+    operator: str
+    identity: str
+    seconds: float = 120.0
+    force: bool = False
+    agent_port: int = AGENT_PORT
+    acquire_seconds: float = ACQUIRE_SECONDS
+
+
+class Leaving:
+    """`say` takes one line of progress."""
+
+    def __init__(
+        self,
+        api: Api,
+        session: aiohttp.ClientSession,
+        options: Options,
+        *,
+        say: Callable[[str], None],
+    ) -> None:
+        self._api = api
+        self._session = session
+        self._options = options
+        self._namespace = options.namespace
+        self._say = say
+        self._finished = False
+
+    async def run(self) -> None:
+        """Raises CannotLeave, or ApiError where the API server is away or refuses."""
+        await self._stop_operator()
+        await self._leading()
+        if not self._finished:
+            raise CannotLeave("somebody else took the Lease meanwhile: run this again")
+        await self._delete(LEASE, leader.NAME)
+
+    async def _stop_operator(self) -> None:
+        name = self._options.operator
+        deployment = await self._api.get(DEPLOYMENT, self._namespace, name)
+        if deployment is None:
+            self._say(f"There is no Deployment {self._namespace}/{name} to be stopped")
+        elif deployment["spec"].get("replicas") != 0:
+            self._say(f"Stopping Deployment {self._namespace}/{name}")
+            patch = {"metadata": {"uid": deployment["metadata"]["uid"]}, "spec": {"replicas": 0}}
+            await self._api.merge_patch(DEPLOYMENT, self._namespace, name, patch)
+
+    async def _leading(self) -> None:
+        """Runs the steps while the Lease is held."""
+        options = self._options
+        lease = leader.Lease(self._api, namespace=self._namespace, identity=options.identity)
+        started = asyncio.Event()
+
+        async def work() -> None:
+            started.set()
+            await self._steps()
+
+        leading = asyncio.ensure_future(leader.lead(lease, work))
+        waiting = asyncio.ensure_future(started.wait())
+        try:
+            await asyncio.wait(
+                {leading, waiting},
+                timeout=options.acquire_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not started.is_set() and not leading.done():
+                raise CannotLeave(
+                    f"{await self._holder()} still holds Lease {self._namespace}/{leader.NAME}"
+                    f" after {options.acquire_seconds:.0f} s: an operator runs that is not"
+                    f" Deployment {options.operator}. Name its Deployment by --operator, or end it"
+                )
+            await leading
+        finally:
+            waiting.cancel()
+            leading.cancel()
+            await asyncio.gather(waiting, leading, return_exceptions=True)
+
+    async def _holder(self) -> str:
+        lease = await self._api.get(LEASE, self._namespace, leader.NAME) or {}
+        return str((lease.get("spec") or {}).get("holderIdentity") or "somebody")
+
+    async def _steps(self) -> None:
+        await self._withdraw()
+        await self._delete(DAEMON_SET, node_agent.NAME)
+        await self._agents_gone()
+        await self._delete(CONFIG_MAP, trust_config.NAME)
+        await self._let_go()
+        self._finished = True
+
+    async def _withdraw(self) -> None:
+        """Has every node undo what was done for any LocalRegistry."""
+        options = self._options
+        agents = await self._api.get(DAEMON_SET, self._namespace, node_agent.NAME)
+        if agents is None:
+            body = await self._api.get(CONFIG_MAP, self._namespace, trust_config.NAME)
+            if body and _trusts(body) and not options.force:
+                raise CannotLeave(
+                    f"DaemonSet {self._namespace}/{node_agent.NAME} is gone while nodes still"
+                    " trust: nobody is there to undo it. Apply manifests/clean-nodes.yaml, wait"
+                    " for its pods to be Ready, then run this again with --force"
+                )
+            self._say("There are no agents: nothing is to be undone on nodes from here")
+            return
+        document = TrustDocument()
+        config = OperatorConfig(namespace=self._namespace)
+        await self._api.apply(CONFIG_MAP, trust_config.build(document, config))
+        outcome = await Withdrawal(
+            self._api,
+            self._session,
+            namespace=self._namespace,
+            document=document,
+            port=options.agent_port,
+        ).run(options.seconds, say=self._say)
+        self._judge(outcome)
+
+    def _judge(self, outcome: Outcome) -> None:
+        if outcome.away:
+            self._say(
+                f"Not Ready, and so not waited for: {', '.join(outcome.away)}. Apply"
+                " manifests/clean-nodes.yaml once they are back"
+            )
+        if not outcome.waiting:
+            self._say(f"All {outcome.clean} nodes that are Ready are as they were")
+            return
+        late = "; ".join(f"{node} {why}" for node, why in outcome.waiting.items())
+        if not self._options.force:
+            raise CannotLeave(
+                f"Not confirmed within {self._options.seconds:.0f} s: {late}. Nothing was deleted"
+                " and the operator is stopped. Mend these nodes and run this again, or run it"
+                " with --force and clean them by manifests/clean-nodes.yaml"
+            )
+        self._say(f"Not confirmed, clean them by manifests/clean-nodes.yaml: {late}")
+
+    async def _agents_gone(self) -> None:
+        """The agents' pods end by themselves; an install right after this should find none."""
+        deadline = time.monotonic() + PODS_SECONDS
+        while await self._api.list_all(POD, self._namespace, labels=AGENTS):
+            if time.monotonic() > deadline:
+                self._say("Some agents' pods are still ending")
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _let_go(self) -> None:
+        """Takes our finalizer off every LocalRegistry: nobody would do it any more."""
+        try:
+            bodies = await self._api.list_all(LOCAL_REGISTRY)
+        except ApiError as error:
+            if error.not_found:
+                return  # no CRD, and so none of them
+            raise
+        for body in bodies:
+            await self._release(body["metadata"]["namespace"], body["metadata"]["name"])
+        if bodies:
+            self._say(
+                f"{len(bodies)} LocalRegistries stay, with registry and images, and no node trusts"
+                " their names any more. They can be deleted, now or later"
+            )
+
+    async def _release(self, namespace: str, name: str) -> None:
+        for attempt in range(ATTEMPTS):
+            body = await self._api.get(LOCAL_REGISTRY, namespace, name)
+            if body is None or names.FINALIZER not in (body["metadata"].get("finalizers") or ()):
+                return
+            meta = body["metadata"]
+            kept = [item for item in meta["finalizers"] if item != names.FINALIZER]
+            patch = {
+                "metadata": {
+                    "uid": meta["uid"],
+                    "resourceVersion": meta["resourceVersion"],
+                    "finalizers": kept,
+                }
+            }
+            try:
+                await self._api.merge_patch(LOCAL_REGISTRY, namespace, name, patch)
+                return
+            except ApiError as error:
+                if error.not_found:
+                    return
+                if not error.stale or attempt == ATTEMPTS - 1:
+                    raise
+
+    async def _delete(self, kind: Kind, name: str) -> None:
+        """Deletes it where it is there; what changed in between is read again."""
+        for attempt in range(ATTEMPTS):
+            body = await self._api.get(kind, self._namespace, name)
+            if body is None:
+                return
+            try:
+                await self._api.delete(kind, body)
+                return
+            except ApiError as error:
+                if not error.stale or attempt == ATTEMPTS - 1:
+                    raise
+
+
+def _trusts(body: dict[str, Any]) -> bool:
+    """Whether a trust ConfigMap names registries, or may."""
+    try:
+        return bool(TrustDocument.from_json((body.get("data") or {})[DOCUMENT_KEY]).registries)
+    except (KeyError, Damaged):
+        return True

@@ -1,0 +1,68 @@
+"""Another release of the operator takes over, and no registry is made anew for it alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from localregistry.controller.kinds import DEPLOYMENT
+from localregistry.resources.config import OperatorConfig
+from unit.controller.bodies import CONFIG
+from unit.controller.world import World
+
+NEW = dataclasses.replace(CONFIG, agent_image="agent:new")
+
+
+def images(world: World) -> dict[str, str]:
+    pod = world.live(DEPLOYMENT)["spec"]["template"]["spec"]
+    return {container["name"]: container["image"] for container in pod["containers"]}
+
+
+def serving(world: World, *, available: int = 1) -> None:
+    body = world.live(DEPLOYMENT)
+    world.api.put({**body, "status": {**body.get("status", {}), "availableReplicas": available}})
+
+
+async def upgraded(world: World, config: OperatorConfig = NEW, **given: Any) -> World:
+    """The next process, at the same API server."""
+    after = World(api=world.api, config=config, **given)
+    await after.run()
+    return after
+
+
+async def served() -> World:
+    world = World()
+    await world.run()
+    serving(world)
+    return world
+
+
+async def test_a_new_agent_image_alone_leaves_a_registry_that_serves_as_it_is() -> None:
+    world = await served()
+    before = world.live(DEPLOYMENT)["spec"]
+    after = await upgraded(world)
+    await after.run()
+    await after.run()
+    assert after.live(DEPLOYMENT)["spec"] == before
+
+
+async def test_a_change_of_the_registry_itself_brings_the_new_image_too() -> None:
+    after = await upgraded(await served())
+    after.change(image="registry:4")
+    await after.run()
+    assert images(after) == {"registry": "registry:4", "usage": "agent:new"}
+
+
+async def test_a_registry_that_serves_nobody_gets_it_at_the_next_look() -> None:
+    after = await upgraded(await served())
+    serving(after, available=0)
+    await after.run()
+    await after.run()
+    assert images(after)["usage"] == "agent:new"
+
+
+async def test_the_way_back_to_the_old_release_changes_nothing_either() -> None:
+    world = await served()
+    before = world.live(DEPLOYMENT)["spec"]
+    back = await upgraded(await upgraded(world), CONFIG)
+    assert back.live(DEPLOYMENT)["spec"] == before
