@@ -47,7 +47,8 @@ class NodeStandIn:
         self.previews: Callable[[TrustDocument], dict[str, tuple[str, ...]]] = self._would_write
         # A silent node's agent takes connections and knows nothing newer.
         self.silent = False
-        self._last = Report("")
+        # What it has answered, or would.
+        self.last = Report("")
         self._server: http.server.ThreadingHTTPServer | None = None
 
     @classmethod
@@ -94,20 +95,18 @@ class NodeStandIn:
         """As the agent: acts when its task and the document are of one revision."""
         task = self.task()
         if self.silent or task is None:
-            return self._last
+            return self.last
         try:
             body = self._get(f"/api/v1/namespaces/{SYSTEM}/configmaps/node-trust")
         except urllib.error.HTTPError:
-            return self._last
+            return self.last
         document = TrustDocument.from_json(body["data"][DOCUMENT_KEY])
         if document.revision == task.revision:
             chosen = [e for e in document.registries if e.uid not in task.excluded]
             previews = self.previews(TrustDocument(tuple(e for e in chosen if e.preview)))
             exceptions = self.exceptions(TrustDocument(tuple(chosen)))
-            self._last = Report(
-                document.revision, task.runtime, exceptions, task.excluded, previews
-            )
-        return self._last
+            self.last = Report(document.revision, task.runtime, exceptions, task.excluded, previews)
+        return self.last
 
     @staticmethod
     def _would_write(document: TrustDocument) -> dict[str, tuple[str, ...]]:

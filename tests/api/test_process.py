@@ -194,8 +194,12 @@ def test_a_second_install_says_so_does_nothing_and_follows_the_first(lab: Lab) -
         assert not lab.exists("daemonset", "node-agent", other)
 
         first.process.stop()
-        wait_until(lambda: second.health("/readyz") == 200, timeout=PATIENCE, what="the second's turn")
+        wait_until(
+            lambda: second.health("/readyz") == 200, timeout=PATIENCE, what="the second's turn"
+        )
         lab.delete("service", "more-registry")
-        wait_until(lambda: lab.exists("service", "more-registry"), timeout=PATIENCE, what="its work")
+        wait_until(
+            lambda: lab.exists("service", "more-registry"), timeout=PATIENCE, what="its work"
+        )
     finally:
         second.process.stop()
