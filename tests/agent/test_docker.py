@@ -29,24 +29,84 @@ def test_daemon_json_is_made_where_there_is_none_with_our_key_alone(node: Node) 
     assert not path.exists()
 
 
-@only("graphdriver")
-def test_what_docker_refuses_to_reload_is_rolled_back_and_told_in_its_words(node: Node) -> None:
-    """A signal has no answer: only /info tells that it did nothing."""
+REFUSED = b'{"no-such-option": 1}'
+
+
+def given_what_docker_refuses(node: Node) -> Docker:
+    """A pending edit of the administrator: the running daemon goes on, and takes no reload."""
     docker = node.runtime
     assert isinstance(docker, Docker)
-    content = '{"no-such-option": 1}'
-    node.machine.write(docker.config_path, content)
+    node.machine.write(docker.config_path, REFUSED)
     node.pristine = node.machine.files()
-    node.privileged = True  # the words need CAP_SYS_CHROOT
-    result = node.apply(registry()).exceptions["u1"]
-    assert result.reason in {NodeReason.ROLLED_BACK, NodeReason.FOREIGN_CONFIG_INVALID}
-    # Docker 20.10 cannot be asked for them.
-    words = docker.config_path if node.kind.name == "docker-20.10" else "no-such-option"
-    assert words in result.message
+    return docker
+
+
+def as_before(node: Node, docker: Docker) -> None:
+    """Not a byte is different, the running daemon's trust included."""
+    assert node.machine.read(docker.config_path) == REFUSED
+    assert NAME not in docker.insecure()
     assert not node.trusts()
-    assert node.machine.read(docker.config_path) == content.encode()
+    assert docker.alive
+
+
+@only("graphdriver")
+def test_what_docker_refuses_to_reload_in_silence_is_rolled_back(node: Node) -> None:
+    """A signal has no answer: only /info tells that it did nothing."""
+    docker = given_what_docker_refuses(node)
+    result = node.apply(registry()).exceptions["u1"]
+    assert docker.signals() == 2, "one of the change, one of the way back"
+    assert result.reason is NodeReason.ROLLED_BACK
+    assert f"did not take the change of {docker.config_path}, which was undone" in result.message
+    # Without CAP_SYS_CHROOT, as here, nobody can ask for its words.
+    assert "look at its log" in result.message
+    as_before(node, docker)
     node.apply()
     assert node.changes() == {}
+    node.machine.write(docker.config_path, None)
+
+
+@only("graphdriver")
+def test_what_docker_would_refuse_is_told_in_its_words_before_a_signal(node: Node) -> None:
+    docker = given_what_docker_refuses(node)
+    node.privileged = True  # the words need CAP_SYS_CHROOT
+    result = node.apply(registry()).exceptions["u1"]
+    if node.kind.name == "docker-20.10":  # which cannot be asked for them
+        assert result.reason is NodeReason.ROLLED_BACK
+        assert docker.signals() == 2
+    else:
+        assert result.reason is NodeReason.FOREIGN_CONFIG_INVALID
+        assert "no-such-option" in result.message
+        assert docker.signals() == 0
+    assert docker.config_path in result.message
+    as_before(node, docker)
+    node.apply()
+    assert node.changes() == {}
+    node.machine.write(docker.config_path, None)
+
+
+# The first question finds no fault, as one that takes longer than an agent waits.
+NO_FIRST_ANSWER = """
+touch /run/dockerd.real && mount --bind "$1" /run/dockerd.real
+printf '#!/bin/sh\nmkdir /run/asked 2>/dev/null && exit\nexec /run/dockerd.real "$@"\n' >/run/asks
+chmod +x /run/asks && mount --bind /run/asks "$1"
+"""
+
+
+@pytest.mark.every_runtime
+@only("docker-26.1")
+def test_what_docker_refused_is_rolled_back_and_told_in_its_words(node: Node) -> None:
+    docker = given_what_docker_refuses(node)
+    node.privileged = True  # the words need CAP_SYS_CHROOT
+    node.machine.run("sh", "-euc", NO_FIRST_ANSWER, "sh", "/usr/sbin/dockerd")
+    result = node.apply(registry()).exceptions["u1"]
+    assert docker.signals() == 2, "one of the change, one of the way back"
+    assert result.reason is NodeReason.ROLLED_BACK
+    assert f"did not take the change of {docker.config_path}, which was undone" in result.message
+    assert "no-such-option" in result.message
+    as_before(node, docker)
+    node.apply()
+    assert node.changes() == {}
+    node.machine.run("umount", "/usr/sbin/dockerd")
     node.machine.write(docker.config_path, None)
 
 

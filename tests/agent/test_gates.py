@@ -24,14 +24,14 @@ OURS = json.dumps({"insecure-registries": [NAME, "127.0.0.0/8", "::1/128"]})
 RELOAD_SECONDS = 1.0
 
 
-def refused(node: Node) -> NodeResult:
-    """The agent's refusal of u1; nothing on the node is different."""
-    result = node.apply(registry()).exceptions["u1"]
+def refused(node: Node, uid: str = "u1") -> NodeResult:
+    """The agent's refusal of a registry; nothing on the node is different."""
+    result = node.apply(registry(uid)).exceptions[uid]
     assert node.changes() == {}
     return result
 
 
-def given(node: Node, content: str | None, *flags: str, restart: bool = True) -> Docker:
+def given(node: Node, content: str | bytes | None, *flags: str, restart: bool = True) -> Docker:
     """A node as its administrator has it: daemon.json and flags."""
     docker = node.runtime
     assert isinstance(docker, Docker)
@@ -141,19 +141,60 @@ def test_a_signal_while_docker_starts_would_kill_it(node: Node) -> None:
     docker.start()
 
 
+# Found without asking dockerd, and told with its place.
+NO_JSON = {
+    "empty": (b"", "line 1 column 1"),
+    "white space": (b" \n", "line 1 column 1"),
+    "truncated": (b'{"debug": tr', "line 1 column 11"),
+    "an array": (b"[]", "line 1 column 1"),
+    "a comma too many": (b'{\n  "debug": false,\n}\n', "line 3 column 1"),
+    "trailing garbage": (b'{"debug": false} }', "line 1 column 18"),
+    "a duplicate key": (b'{"debug": true,\n "debug": false}', "line 2 column 2"),
+    "a duplicate key inside": (b'{"log-opts": {"a": "1", "a": "2"}}', "line 1 column 25"),
+    "a string for a list": (b'{"insecure-registries": "mine.example"}', "line 1 column 25"),
+}
 BROKEN = {
-    "empty": "",
-    "truncated": '{"debug": tr',
-    "an array": "[]",
-    "white space": " \n",
-    "trailing garbage": '{"debug": false} }',
     "an unknown key": '{"no-such-option": 1}',
-    "a string for a list": '{"insecure-registries": "mine.example"}',
     "an entry with a path": '{"insecure-registries": ["mine.example/path"]}',
     "an empty entry": '{"insecure-registries": [""]}',
     "a mirror without a scheme": '{"registry-mirrors": ["mirror.example"]}',
 }
 INVALID = {NodeReason.FOREIGN_CONFIG_INVALID, NodeReason.ROLLED_BACK}
+MARK = b"\xef\xbb\xbf"
+
+
+@only("docker-20.10", "docker-26.1", "docker-29")
+def test_a_file_that_is_no_json_is_left_alone_and_its_place_is_told(node: Node) -> None:
+    docker = node.runtime
+    assert isinstance(docker, Docker)
+    for number, (what, (content, place)) in enumerate(NO_JSON.items()):
+        given(node, content, restart=False)
+        result = refused(node, f"u{number}")
+        assert result.reason is NodeReason.FOREIGN_CONFIG_INVALID, what
+        assert f"{docker.config_path} is left alone: {place}: " in result.message, what
+        assert node.machine.read(docker.config_path) == content, what
+    assert docker.signals() == 0
+    assert NAME not in docker.insecure()
+    mended(node)
+
+
+@only("docker-20.10", "docker-26.1", "docker-29")
+def test_a_byte_order_mark_stays_where_docker_takes_it(node: Node) -> None:
+    old = node.kind.name == "docker-20.10"
+    docker = given(node, MARK + b'{"debug": false}', restart=not old)
+    if not old:
+        assert node.apply(registry()).exceptions == {}
+        assert node.trusts()
+        assert (node.machine.read(docker.config_path) or b"").startswith(MARK + b'{"debug"')
+        node.apply()
+        assert node.changes() == {}
+        return
+    result = refused(node)
+    assert result.reason is NodeReason.FOREIGN_CONFIG_INVALID
+    assert "line 1 column 1: a byte order mark" in result.message
+    assert docker.signals() == 0
+    assert fails_to_start(node)
+    mended(node)
 
 
 @only("docker-20.10", "docker-26.1", "docker-29")
@@ -175,7 +216,7 @@ def test_a_file_that_docker_could_not_start_with_is_left_alone(node: Node) -> No
 @only("docker-20.10", "docker-28.5", "docker-29")
 def test_docker_does_not_start_with_such_a_file(node: Node, what: str) -> None:
     """The control: none of this is the agent's doing."""
-    given(node, BROKEN[what], restart=False)
+    given(node, BROKEN.get(what) or NO_JSON[what][0], restart=False)
     assert fails_to_start(node)
     mended(node)
 
@@ -183,7 +224,9 @@ def test_docker_does_not_start_with_such_a_file(node: Node, what: str) -> None:
 @only("docker-20.10", "docker-28.5")
 def test_a_duplicate_key_is_not_resolved_by_us(node: Node) -> None:
     docker = given(node, '{"debug": true, "debug": false}')  # dockerd takes the last
-    assert refused(node).reason is NodeReason.FOREIGN_CONFIG_INVALID
+    result = refused(node)
+    assert result.reason is NodeReason.FOREIGN_CONFIG_INVALID
+    assert "line 1 column 17: the key 'debug' stands there twice" in result.message
     assert docker.signals() == 0
 
 

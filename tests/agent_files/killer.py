@@ -73,6 +73,7 @@ class Node:
         hosts.chmod(0o640)
         os.chown(hosts, 12, 34)
         os.setxattr(hosts, "user.label", b"his")
+        os.setxattr(hosts, "security.selinux", b"system_u:object_r:etc_t:s0")
         if self.in_place:
             other = self.directory / "other-hosts"
             shutil.copy2(hosts, other)

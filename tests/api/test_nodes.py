@@ -205,6 +205,39 @@ def test_a_node_that_joins_is_told_what_it_is_to_leave_out(lab: Lab) -> None:
     assert nodes(lab)["summary"] == "1/1"
 
 
+# A node that joins
+
+JOINED_SECONDS = 30.0
+
+
+def test_a_node_that_joins_is_counted_within_half_a_minute_and_ready_stays(lab: Lab) -> None:
+    ready(lab)
+    seen: set[tuple[str, str]] = set()
+
+    def joined() -> bool:
+        for which in ("Ready", "NodesReady"):
+            seen.add((which, str(lab.condition("dev", which).get("status"))))
+        return nodes(lab) == {"desired": 3, "ready": 3, "summary": "3/3"}
+
+    since = lab.condition("dev")["lastTransitionTime"]
+    lab.add_node("node-c")
+    wait_until(joined, timeout=JOINED_SECONDS, what="3/3", interval=0.05)
+    assert seen == {("Ready", "True"), ("NodesReady", "True")}
+    assert lab.condition("dev")["lastTransitionTime"] == since
+
+
+def test_a_node_that_rolled_back_is_not_counted(lab: Lab) -> None:
+    words = "dockerd did not take the change of /etc/docker/daemon.json, which was undone."
+    refused = NodeResult(NodeReason.ROLLED_BACK, words)
+    lab.nodes["node-b"].exceptions = lambda d: {entry.uid: refused for entry in d.registries}
+    lab.apply("dev")
+    lab.bring_up("dev")
+    wait_for_summary(lab, "1/2", timeout=20)
+    assert lab.condition("dev", "NodesReady")["status"] == "False"
+    (failing,) = nodes(lab)["failing"]
+    assert (failing["reason"], failing["message"]) == ("RolledBack", words)
+
+
 def test_the_selection_outlives_the_operator(lab: Lab) -> None:
     uid = ready(lab, selector=SSD)
     wait_for_excluded(lab, b=(uid,))

@@ -28,19 +28,21 @@ class Invalid(ValueError):
 def parse(content: bytes, *, bom_allowed: bool = True) -> dict[str, Any]:
     """The file as a dict (numbers as text). Raises Invalid where dockerd might not take it."""
     if content.startswith(_BOM) and not bom_allowed:
-        raise Invalid("it starts with a byte order mark, which docker before 23.0 refuses")
+        raise Invalid("line 1 column 1: a byte order mark, which docker before 23.0 refuses")
     text = _decode(content)
     try:
-        config = {member.key.value: member.value.value for member in jsonspans.members(text)}
+        found = {member.key.value: member.value for member in jsonspans.members(text)}
     except jsonspans.NotAnObject as error:
         raise Invalid(str(error)) from error
     for key in (KEY, "registry-mirrors", "authorization-plugins"):
-        value = config.get(key)
-        if value is not None and not (
-            isinstance(value, list) and all(type(item) is str for item in value)
-        ):
-            raise Invalid(f'"{key}" is not a list of strings')
-    return config
+        span = found.get(key)
+        if span is not None and not (span.value is None or _is_list_of_strings(span.value)):
+            raise Invalid(f'{jsonspans.where(text, span.start)}: "{key}" is not a list of strings')
+    return {key: span.value for key, span in found.items()}
+
+
+def _is_list_of_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(type(item) is str for item in value)
 
 
 def listed(content: bytes | None) -> tuple[str, ...] | None:
@@ -158,7 +160,8 @@ def _decode(content: bytes) -> str:
     try:
         return content.removeprefix(_BOM).decode()
     except UnicodeDecodeError as error:
-        raise Invalid(f"byte {error.start} is not UTF-8") from error
+        text = error.object[: error.start].decode()
+        raise Invalid(f"{jsonspans.where(text, len(text))}: not UTF-8") from error
 
 
 def _proved(result: bytes, expected: dict[str, Any]) -> bytes:

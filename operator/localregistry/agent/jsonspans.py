@@ -35,31 +35,20 @@ class Member:
     value: Span
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise NotAnObject(f"the key {twice!r} stands there twice")
-    return found
-
-
-def _no_constant(text: str) -> Any:
-    raise NotAnObject(f"{text} is not JSON")
-
-
 class Number(str):
     """The text of a number: it is compared, never calculated with."""
 
     __slots__ = ()
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_no_duplicates,
-    parse_int=Number,
-    parse_float=Number,
-    parse_constant=_no_constant,
-)
+class _NoJson(str):
+    """A word that Python's decoder takes and JSON has not: NaN, Infinity."""
+
+    __slots__ = ()
+
+
+# Of scalars alone: objects and arrays are walked here, so that each fault has its place.
+_DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_NoJson)
 
 
 def members(text: str) -> list[Member]:
@@ -67,18 +56,16 @@ def members(text: str) -> list[Member]:
     try:
         index = _skip(text, 0)
         if index == len(text):
-            raise NotAnObject("the file is empty")
+            raise json.JSONDecodeError("the file is empty", text, 0)
         if text[index] != "{":
-            raise NotAnObject(f"{_where(text, index)}: not a JSON object")
+            raise json.JSONDecodeError("not a JSON object", text, index)
         found = list(_items(text, index, pairs=True))
         end = found.pop().end
         if (rest := _skip(text, end)) != len(text):
-            raise NotAnObject(f"{_where(text, rest)}: something follows the object")
-        result = [Member(key, value) for key, value in zip(found[::2], found[1::2], strict=True)]
-        _no_duplicates([(m.key.value, None) for m in result])
-        return result
+            raise json.JSONDecodeError("something follows the object", text, rest)
+        return [Member(key, value) for key, value in zip(found[::2], found[1::2], strict=True)]
     except json.JSONDecodeError as error:
-        raise NotAnObject(f"line {error.lineno} column {error.colno}: {error.msg}") from error
+        raise NotAnObject(f"{where(text, error.pos)}: {error.msg}") from error
     except RecursionError as error:
         raise NotAnObject("nested too deep") from error
 
@@ -88,10 +75,17 @@ def elements(text: str, array: Span) -> list[Span]:
     return list(_items(text, array.start, pairs=False))[:-1]
 
 
+def where(text: str, index: int) -> str:
+    """A place in the text as editors count: both from 1."""
+    line_start = text.rfind("\n", 0, index) + 1
+    return f"line {text.count(chr(10), 0, index) + 1} column {index - line_start + 1}"
+
+
 def _items(text: str, opening: int, *, pairs: bool) -> Iterator[Span]:
     """Values (and before each its key) between brackets; last, the closing bracket itself."""
     closing = "}" if pairs else "]"
     index = _skip(text, opening + 1)
+    keys: set[str] = set()
     first = True
     while True:
         if text[index : index + 1] == closing and first:
@@ -100,14 +94,17 @@ def _items(text: str, opening: int, *, pairs: bool) -> Iterator[Span]:
             if text[index : index + 1] != '"':
                 raise json.JSONDecodeError("a key in double quotes is expected", text, index)
             key, end = _DECODER.raw_decode(text, index)
+            if key in keys:
+                raise json.JSONDecodeError(f"the key {key!r} stands there twice", text, index)
+            keys.add(key)
             yield Span(index, end, key)
             index = _skip(text, end)
             if text[index : index + 1] != ":":
                 raise json.JSONDecodeError("':' is expected", text, index)
             index = _skip(text, index + 1)
-        value, end = _DECODER.raw_decode(text, index)
-        yield Span(index, end, value)
-        index = _skip(text, end)
+        value = _value(text, index)
+        yield value
+        index = _skip(text, value.end)
         first = False
         if text[index : index + 1] == closing:
             break
@@ -117,12 +114,22 @@ def _items(text: str, opening: int, *, pairs: bool) -> Iterator[Span]:
     yield Span(index, index + 1, closing)
 
 
+def _value(text: str, index: int) -> Span:
+    match text[index : index + 1]:
+        case "{":
+            *found, closing = _items(text, index, pairs=True)
+            values = {k.value: v.value for k, v in zip(found[::2], found[1::2], strict=True)}
+            return Span(index, closing.end, values)
+        case "[":
+            *found, closing = _items(text, index, pairs=False)
+            return Span(index, closing.end, [item.value for item in found])
+    value, end = _DECODER.raw_decode(text, index)
+    if isinstance(value, _NoJson):
+        raise json.JSONDecodeError(f"{value} is not JSON", text, index)
+    return Span(index, end, value)
+
+
 def _skip(text: str, index: int) -> int:
     while index < len(text) and text[index] in _BLANK:
         index += 1
     return index
-
-
-def _where(text: str, index: int) -> str:
-    line = text.count("\n", 0, index) + 1
-    return f"line {line} column {index - (text.rfind(chr(10), 0, index) + 1) + 1}"

@@ -98,20 +98,27 @@ def test_a_byte_order_mark_stays_where_docker_takes_it() -> None:
 
 
 REFUSED = {
-    "an empty file": (b"", "empty"),
-    "only blanks": (b" \n\t\n", "empty"),
+    "an empty file": (b"", "line 1 column 1: the file is empty"),
+    "only blanks": (b" \n\t\n", "line 1 column 1: the file is empty"),
     "an array": (b"[]", "line 1 column 1: not a JSON object"),
     "a truncated object": (b'{"a": 1', "line 1 column 8"),
     "a comma too many": (b'{\n  "a": 1,\n}', "line 3 column 1"),
     "a comma too few": (b'{"a": 1 "b": 2}', "line 1 column 9"),
     "a comment": (b'{"a": 1} // why', "line 1 column 10: something follows"),
-    "a key twice": (b'{"a": 1, "a": 2}', "'a' stands there twice"),
-    "a nested key twice": (b'{"a": {"b": 1, "b": 2}}', "'b' stands there twice"),
-    "a string for the list": (b'{"insecure-registries": "x"}', "not a list of strings"),
+    "a key twice": (b'{"a": 1,\n "a": 2}', "line 2 column 2: the key 'a' stands there twice"),
+    "a nested key twice": (
+        b'{"a": [{"b": 1, "b": 2}]}',
+        "line 1 column 17: the key 'b' stands there twice",
+    ),
+    "a key twice, in other letters": (b'{"a": 1, "\\u0061": 2}', "line 1 column 10: the key 'a'"),
+    "a string for the list": (
+        b'{"insecure-registries": "x"}',
+        'line 1 column 25: "insecure-registries" is not a list of strings',
+    ),
     "a number in the list": (b'{"insecure-registries": [5000]}', "not a list of strings"),
     "mirrors that are no list": (b'{"registry-mirrors": {}}', "not a list of strings"),
-    "a word that is only JavaScript": (b'{"a": NaN}', "NaN"),
-    "bytes that are not UTF-8": (b'{"a": "\xff"}', "byte 7 is not UTF-8"),
+    "a word that is only JavaScript": (b'{"a": [0, NaN]}', "line 1 column 11: NaN"),
+    "bytes that are not UTF-8": (b'\xef\xbb\xbf{"a":\n "\xff"}', "line 2 column 3: not UTF-8"),
     "depth without end": (b'{"a": ' + b"[" * 100_000, "nested too deep"),
 }
 
@@ -123,7 +130,7 @@ def test_a_file_that_docker_might_refuse_is_refused(content: bytes, words: str) 
 
 
 def test_a_byte_order_mark_is_refused_where_docker_refuses_it() -> None:
-    with pytest.raises(Invalid, match="byte order mark"):
+    with pytest.raises(Invalid, match="line 1 column 1: a byte order mark"):
         parse(b"\xef\xbb\xbf{}", bom_allowed=False)
 
 

@@ -222,6 +222,25 @@ def test_a_label_that_is_right_already_needs_no_right_to_set(
     assert path.read_bytes() == b"new"
 
 
+def test_a_file_whose_label_may_not_be_set_is_left_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    labels = {True: b"system_u:object_r:usr_t:s0", False: b"system_u:object_r:container_file_t:s0"}
+    monkeypatch.setattr(os, "listxattr", lambda _: ["security.selinux"])
+    monkeypatch.setattr(os, "getxattr", lambda file, _: labels[file == path])
+
+    def forbid(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setxattr", forbid)
+    with pytest.raises(files.Refused, match="does a security module forbid it"):
+        files.replace(path, expected=b"old", content=b"new")
+    assert path.read_bytes() == b"old"
+    assert [child.name for child in tmp_path.iterdir()] == ["x"]
+
+
 def test_the_next_start_takes_back_a_torn_file_and_litter(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
