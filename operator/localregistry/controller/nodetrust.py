@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from localregistry.controller import grants, previews
@@ -16,6 +16,7 @@ from localregistry.controller.fleet import Fleet, NodesSummary
 from localregistry.controller.grants import Claim, Claims, Key
 from localregistry.controller.kinds import CONFIG_MAP, DAEMON_SET
 from localregistry.controller.kube import Api
+from localregistry.controller.latecomers import late_names
 from localregistry.controller.previews import Previews
 from localregistry.controller.selection import Selection
 from localregistry.resources import claim as claim_resource
@@ -101,7 +102,7 @@ class NodeTrust:
     def seen(self, registry: LocalRegistry) -> Claim:
         """Takes in what the spec claims; address and reachability stay as they are known."""
         claim = self._claimed(registry)
-        return self.update(claim)
+        return self.update(claim, late=late_names(registry))
 
     def lost(self, uid: str) -> bool:
         """Whether the document was lost, and what it said of this LocalRegistry is not back."""
@@ -114,11 +115,12 @@ class NodeTrust:
         """
         claim, entry = self._claimed(registry), self._entry(registry.uid)
         if entry:
-            self.update(grants.with_trust(claim, entry))
+            claim = grants.with_trust(claim, entry)
         elif self.lost(registry.uid):
-            self.update(grants.with_record(claim, registry.status, address or claim.address))
+            claim = grants.with_record(claim, registry.status, address or claim.address)
         else:
-            self.update(grants.without_trust(claim))
+            claim = grants.without_trust(claim)
+        self.update(claim, late=late_names(registry))
 
     def _claimed(self, registry: LocalRegistry) -> Claim:
         key = (registry.namespace, registry.name)
@@ -151,16 +153,16 @@ class NodeTrust:
             served = True
         return replace(claim, served=served)
 
-    def update(self, claim: Claim) -> Claim:
+    def update(self, claim: Claim, *, late: Collection[str] = ()) -> Claim:
         """Records a claim as far as the policy has it, and returns that.
 
-        Where it is news, the document and the rivals are looked at again.
+        Where it is news, the document and the rivals are looked at again; `late` as Claims.put.
         """
         claim = self.claims.permitted(claim)
         before = self.claims.get(claim.key)
         if before == claim:
             return claim
-        self.claims.put(claim)
+        self.claims.put(claim, late=late)
         self.selection.put(claim.uid, claim.selector, frozen=claim.frozen)
         self._wake_trust()
         if before is None or before.hosts != claim.hosts or before.uid != claim.uid:
