@@ -187,8 +187,9 @@ class Lab:
     def bring_up(self, name: str) -> None:
         """Plays volume controller and kubelet: binds the claim, serves a registry, says so."""
         child = f"{name}-registry"
+        # An operator that has just been started needs some seconds, on a busy machine many.
         wait_until(
-            lambda: self.exists("service", child), timeout=15, what=f"the children of {name}"
+            lambda: self.exists("service", child), timeout=60, what=f"the children of {name}"
         )
         if self.exists("pvc", child):
             self.patch_status("pvc", child, {"phase": "Bound", "capacity": {"storage": "20Gi"}})
