@@ -121,15 +121,22 @@ def test_what_agents_need_is_put_right_where_it_was_edited(lab: Lab, kind: str) 
     assert tasks(lab) == told, "an agent acts on a document that its task names, and on no other"
 
 
-def test_a_document_that_went_while_no_operator_ran_withdraws_nothing(lab: Lab) -> None:
+@pytest.mark.parametrize("gone", [["configmap"], ["configmap", "daemonset"]], ids=" and ".join)
+def test_a_document_that_went_while_no_operator_ran_withdraws_nothing(
+    lab: Lab, gone: list[str]
+) -> None:
+    """With the DaemonSet, as where the operator's namespace was deleted: the nodes are as they
+    were."""
     document, told = lab.trusted().to_json(), tasks(lab)
     assert lab.operator is not None
     lab.operator.process.stop()
-    lab.api.kubectl("delete", "configmap", "node-trust", "-n", SYSTEM)
+    for kind in gone:
+        lab.api.kubectl("delete", kind, ONCE[kind], "-n", SYSTEM)
     with read_all_the_time(lab) as seen:
-        lab.start_operator(name="operator-1")
+        lab.start_operator(name=f"operator-without-{'-'.join(gone)}")
         # As long as the registries need to answer once more.
-        wait_until(lambda: bool(seen), timeout=40, what="the document")
+        wait_until(lambda: bool(seen), timeout=60, what="the document")
         time.sleep(3)
     assert seen == {document}
     assert tasks(lab) == told
+    wait_until(lambda: lab.exists("daemonset", "node-agent", SYSTEM), timeout=10, what="agents")

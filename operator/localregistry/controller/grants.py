@@ -258,22 +258,29 @@ def with_trust(claim: Claim, entry: TrustedRegistry) -> Claim:
     )
 
 
+def told(status: Mapping[str, Any]) -> bool:
+    """Whether, by its own status, nodes were told of a LocalRegistry."""
+    return _nodes_reason(status) in TOLD or bool((status.get("nodes") or {}).get("ready"))
+
+
+def _nodes_reason(status: Mapping[str, Any]) -> str | None:
+    conditions = {c.get("type"): c.get("reason") for c in status.get("conditions") or ()}
+    return conditions.get(ConditionType.NODES_READY.value)
+
+
 def with_record(claim: Claim, status: Mapping[str, Any], address: str) -> Claim:
     """The claim of a suspended LocalRegistry after the document was lost, by its own status.
 
     Without an address it waits for one. The status tells no aliases: they are the spec's,
     where the host is.
     """
-    conditions = {c.get("type"): c.get("reason") for c in status.get("conditions") or ()}
-    reason = conditions.get(ConditionType.NODES_READY.value)
-    pulled = (status.get("nodes") or {}).get("ready")
     try:
         host = Host.parse(str(status.get("url") or "").partition("://")[2])
     except InvalidHost:
         return without_trust(claim)
-    if reason not in TOLD and not pulled:
+    if not told(status):
         return without_trust(claim)
-    preview = reason == Reason.PREVIEW
+    preview = _nodes_reason(status) == Reason.PREVIEW
     return replace(
         claim,
         host=host,

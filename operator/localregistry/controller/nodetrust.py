@@ -76,6 +76,8 @@ class NodeTrust:
         self.selection = Selection(covered=fleet.covered)
         self.document = TrustDocument()
         self._installed = False
+        # No document was found at the start, and none has been written since.
+        self._missing = False
         self._left_out: frozenset[str] = frozenset()
         self._written_at = float("-inf")
         self._rebuild_until = float("-inf")
@@ -87,6 +89,7 @@ class NodeTrust:
         if body is None:
             agents = await self._api.get(DAEMON_SET, namespace, node_agent.NAME)
             self._installed = agents is not None
+            self._missing = True
             self._rebuild()
         else:
             self._installed = True
@@ -101,6 +104,7 @@ class NodeTrust:
 
     def seen(self, registry: LocalRegistry) -> Claim:
         """Takes in what the spec claims; address and reachability stay as they are known."""
+        self._recall(registry)
         claim = self._claimed(registry)
         return self.update(claim, late=late_names(registry))
 
@@ -113,6 +117,7 @@ class NodeTrust:
 
         `address` is that of its Service: where the document was lost it is needed to go on.
         """
+        self._recall(registry)
         claim, entry = self._claimed(registry), self._entry(registry.uid)
         if entry:
             claim = grants.with_trust(claim, entry)
@@ -262,7 +267,7 @@ class NodeTrust:
             return wait
         self._left_out = decided.left_out
         await self._api.apply(CONFIG_MAP, trust_config.build(after, self._config))
-        self._installed = True
+        self._installed, self._missing = True, False
         if before != after:
             self._written_at = self._clock()
             self._announce(before, after)
@@ -271,6 +276,13 @@ class NodeTrust:
             self._tell(node)
         await self._api.apply(DAEMON_SET, node_agent.build(self._config))
         return None
+
+    def _recall(self, registry: LocalRegistry) -> None:
+        """Neither document nor agents are there, as where the namespace was deleted and all is
+        installed anew: nodes may go on as they were told before."""
+        if self._missing and not self._installed and grants.told(registry.status):
+            self._installed = True
+            self._rebuild()
 
     def _rebuild(self) -> None:
         if self._installed:
