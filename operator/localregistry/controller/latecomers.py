@@ -18,8 +18,8 @@ REFUSED = {Reason.HOST_CONFLICT, Reason.HOST_NOT_ALLOWED}
 def late_names(registry: LocalRegistry) -> frozenset[str]:
     """By name, without ports; none of a LocalRegistry that no operator has looked at yet.
 
-    The status names no alias. Where one of them was refused, or the spec has changed since, all are
-    late: it matters only for those that somebody else wants too.
+    The status names no alias. Where it says that one was refused, or the spec has changed since,
+    all are late: it matters only for those that somebody else wants too.
     """
     status = registry.status
     seen = status.get("observedGeneration")
