@@ -72,8 +72,11 @@ class ApiServer:
     _processes: list[Process] = field(default_factory=list)
 
     @classmethod
-    def start(cls, directory: Path, *, with_controller_manager: bool = False) -> ApiServer:
-        """Returns when /readyz answers ok, some seconds later."""
+    def start(
+        cls, directory: Path, *, with_controller_manager: bool = False, controllers: str = "*"
+    ) -> ApiServer:
+        """Returns when /readyz answers ok, some seconds later; `controllers` as the controller
+        manager's flag names them."""
         names = ["etcd", "kube-apiserver", "kubectl"]
         if with_controller_manager:
             names.append("kube-controller-manager")
@@ -95,7 +98,7 @@ class ApiServer:
             server._start_apiserver(etcd_url, port, pki)
             server.wait_ready()
             if with_controller_manager:
-                server._start_controller_manager(pki)
+                server._start_controller_manager(pki, controllers)
         except BaseException:
             server.stop()
             raise
@@ -149,13 +152,21 @@ class ApiServer:
         return answer
 
     def request(
-        self, method: str, path: str, body: Any = None, *, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str = "application/json",
+        user: str = "",
     ) -> tuple[int, dict[str, Any]]:
         """One request as the administrator, a refusal included: (HTTP status, parsed answer).
 
-        Some milliseconds, where kubectl takes 60.
+        Some milliseconds, where kubectl takes 60. With `user` it is judged as that one's.
         """
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": content_type}
+        if user:
+            headers["Impersonate-User"] = user
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         context = ssl.create_default_context(cafile=str(self.ca))
@@ -244,7 +255,7 @@ class ApiServer:
             },
         )
 
-    def _start_controller_manager(self, pki: certificates.Pki) -> None:
+    def _start_controller_manager(self, pki: certificates.Pki, controllers: str) -> None:
         self._run(
             "kube-controller-manager",
             {
@@ -252,6 +263,7 @@ class ApiServer:
                 "bind-address": "127.0.0.1",
                 "secure-port": str(free_port()),
                 "leader-elect": "false",
+                "controllers": controllers,
                 "root-ca-file": pki.ca,
                 "service-account-private-key-file": pki.accounts_key,
             },

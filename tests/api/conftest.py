@@ -15,6 +15,13 @@ from api.processes import wait_until
 _counter = itertools.count(1)
 _others = pytest.StashKey[int]()
 
+CONTROLLERS = (
+    "namespace-controller",
+    "garbage-collector-controller",
+    "persistentvolumeclaim-protection-controller",
+    "clusterrole-aggregation-controller",
+)
+
 # Of the tests that run beside those that judge the whole tier, once these are all that is left.
 LAST_TESTS_SECONDS = 600
 
@@ -71,9 +78,13 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 @pytest.fixture(scope="session")
 def api_with_controllers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """The same with the real controller manager: garbage collection, Deployments, namespaces."""
+    """The same with those of the real controllers that take away what is deleted, and that put the
+    built-in roles together. The others would look after nodes and pods, which are stand-ins here.
+    """
     directory = tmp_path_factory.mktemp("api-with-controllers")
-    with ApiServer.start(directory, with_controller_manager=True) as server:
+    with ApiServer.start(
+        directory, with_controller_manager=True, controllers=",".join(CONTROLLERS)
+    ) as server:
         server.apply_crd()
         yield server
 

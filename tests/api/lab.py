@@ -218,6 +218,7 @@ class Lab:
     def bring_up(self, name: str) -> None:
         """Plays volume controller and kubelet: binds the claim, serves a registry, says so."""
         child = f"{name}-registry"
+        # An operator that has just been started needs some seconds, on a busy machine many.
         wait_until(
             lambda: self.exists("service", child), timeout=PATIENCE, what=f"the children of {name}"
         )

@@ -36,6 +36,20 @@ FOREIGN: dict[str, tuple[dict[str, Any], str]] = {
         {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 8080}]}},
         "RegistryAvailable",
     ),
+    "deployment": (
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "spec": {
+                "selector": {"matchLabels": {"app": "theirs"}},
+                "template": {
+                    "metadata": {"labels": {"app": "theirs"}},
+                    "spec": {"containers": [{"name": "web", "image": "web"}]},
+                },
+            },
+        },
+        "RegistryAvailable",
+    ),
     "ingress": (
         {
             "apiVersion": "networking.k8s.io/v1",
@@ -47,16 +61,40 @@ FOREIGN: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+# As if they were ours: whatever a label says, nobody's UID is in it.
+LABELS: dict[str, dict[str, str]] = {
+    "of nobody": {},
+    "with our labels": {
+        "app.kubernetes.io/name": "registry",
+        "app.kubernetes.io/instance": "dev",
+        "app.kubernetes.io/component": "registry",
+        "app.kubernetes.io/managed-by": "localregistry-operator",
+        "app.kubernetes.io/part-of": "localregistry",
+    },
+}
+
+
+@pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("kind", list(FOREIGN))
-def test_an_object_of_a_childs_name_that_is_not_ours_is_left_as_it_is(lab: Lab, kind: str) -> None:
+def test_an_object_of_a_childs_name_that_is_not_ours_is_left_as_it_is(
+    lab: Lab, kind: str, labels: str
+) -> None:
     body, condition = FOREIGN[kind]
-    metadata = {"name": "dev-registry", "namespace": lab.namespace}
+    metadata = {"name": "dev-registry", "namespace": lab.namespace, "labels": LABELS[labels]}
     lab.api.kubectl("create", "-f", "-", input={**body, "metadata": metadata})
     before = lab.get(kind, "dev-registry")
-    lab.apply("dev")
+    lab.apply("dev", storage={"size": "1Gi", "reclaimPolicy": "Delete"})
     found = lab.wait_for("dev", condition, "NameConflict", status="False")
     assert "dev-registry exists" in found["message"]
     assert lab.get(kind, "dev-registry") == before
+    # Nor when it is not wanted any more, and looked at again.
+    lab.apply("dev", host="other.example.internal", ingress={"enabled": False})
+    wait_until(
+        lambda: lab.get(LREG, "dev")["status"].get("observedGeneration") == 2,
+        timeout=20,
+        what="the change to be seen",
+    )
+    assert lab.get(kind, "dev-registry") == before, "the resourceVersion among it"
     lab.delete(LREG, "dev")
     assert lab.get(kind, "dev-registry") == before, "deleting ours must not take theirs"
 

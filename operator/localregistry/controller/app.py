@@ -20,6 +20,7 @@ from localregistry.controller.events import Events
 from localregistry.controller.fleet import Fleet
 from localregistry.controller.grants import Key
 from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD
+from localregistry.controller.latecomers import late_names
 from localregistry.controller.metrics import Metrics, Result, Sources, Subject
 from localregistry.controller.news import Echoes, News
 from localregistry.controller.nodetasks import NodeTasks
@@ -197,15 +198,18 @@ class Controller:
         for key in self._trust.known() - bodies.keys():
             if live := await self._api.get(LOCAL_REGISTRY, *key):
                 bodies[key] = live
+        registries = []
         for body in bodies.values():
             with contextlib.suppress(InvalidSpec):
-                registry = LocalRegistry.from_body(body)
-                if registry.deleted:
-                    continue
-                if registry.spec.suspend:
-                    self._trust.frozen(registry)
-                else:
-                    self._trust.seen(registry)
+                registries.append(LocalRegistry.from_body(body))
+        # Whoever came to a name late comes after those that have it.
+        for registry in sorted(registries, key=lambda one: bool(late_names(one))):
+            if registry.deleted:
+                continue
+            if registry.spec.suspend:
+                self._trust.frozen(registry)
+            else:
+                self._trust.seen(registry)
         for claim in self._trust.claims:
             if claim.key not in bodies:
                 self._trust.drop(claim.key)

@@ -27,7 +27,11 @@ Body = dict[str, Any]
 
 # A node that is Ready answers within a second or two; after this it is left to its agent.
 LONGEST_WAIT = 30.0
+# Most go within a second. Each look takes a request, and a namespace may hold hundreds: those that
+# wait longer are looked at a quarter of that time later, so about 15 times in 30 s and not 100.
 LOOK_AGAIN = 0.3
+SLOWER = 1.25
+LONGEST_LOOK = 5.0
 
 
 class Finalizer:
@@ -46,6 +50,7 @@ class Finalizer:
         self._events = posts
         self._clock = clock
         self._since: dict[str, float] = {}
+        self._looks: dict[str, float] = {}
 
     @staticmethod
     def holds(body: Body) -> bool:
@@ -67,12 +72,15 @@ class Finalizer:
         if not self.holds(body):
             return None
         if self._trust.covers(meta["uid"]):
-            return LOOK_AGAIN
+            return self._later(meta["uid"])
         # From here on: however long the API server was away, nodes get their time after it.
-        waited = self._clock() - self._since.setdefault(meta["uid"], self._clock())
+        if meta["uid"] not in self._since:
+            self._since[meta["uid"]] = self._clock()
+            self._looks.pop(meta["uid"], None)
+        waited = self._clock() - self._since[meta["uid"]]
         waiting = self._trust.still_trusting(meta["uid"])
         if waiting and waited < LONGEST_WAIT:
-            return LOOK_AGAIN
+            return min(self._later(meta["uid"]), max(LOOK_AGAIN, LONGEST_WAIT - waited))
         if registry:
             await self._reclaim(registry)
         await self._patch(body, [f for f in finalizers if f != names.FINALIZER])
@@ -89,6 +97,12 @@ class Finalizer:
 
     def forget(self, uid: str) -> None:
         self._since.pop(uid, None)
+        self._looks.pop(uid, None)
+
+    def _later(self, uid: str) -> float:
+        again = self._looks.get(uid, LOOK_AGAIN)
+        self._looks[uid] = min(again * SLOWER, LONGEST_LOOK)
+        return again
 
     async def _reclaim(self, registry: LocalRegistry) -> None:
         """Deletes the claim where the user said so, and only the one that is this resource's."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -93,8 +93,8 @@ class Claims:
     def __init__(self, policy: HostPolicy | None = None) -> None:
         self.policy = policy or HostPolicy()
         self._by_key: dict[Key, Claim] = {}
-        # Names that a LocalRegistry came to by a change of its spec, in the order of arrival.
-        self._came: dict[tuple[str, str], int] = {}
+        # Names that a LocalRegistry came to by a change of its spec: since when, and in what order.
+        self._came: dict[tuple[str, str], tuple[str, int]] = {}
         self._count = itertools.count(1)
 
     def __iter__(self) -> Iterator[Claim]:
@@ -120,16 +120,20 @@ class Claims:
         kept = tuple(one for one in claim.aliases if self.policy.allows(claim.namespace, one))
         return replace(claim, allowed=allowed, aliases=kept)
 
-    def put(self, claim: Claim) -> None:
-        """`claim` is one that was `permitted`."""
+    def put(self, claim: Claim, *, late: Collection[str] = ()) -> None:
+        """`claim` is one that was `permitted`. Where it is a new one, it has come to the names in
+        `late` after those that claim them already."""
         before = self._by_key.get(claim.key)
         if before and before.uid == claim.uid:
             for name in before.names - claim.names:
                 self._came.pop((claim.uid, name), None)
-            for name in claim.names - before.names:
-                self._came[claim.uid, name] = next(self._count)
+            late = claim.names - before.names
         elif before:
             self._forget(before)
+        for name in claim.names.intersection(late):
+            # Before those that are made from now on.
+            since = max([claim.created, *(self._since(c, name)[0] for c in self._claimants(name))])
+            self._came[claim.uid, name] = since, next(self._count)
         self._by_key[claim.key] = claim
 
     def drop(self, key: Key) -> Claim | None:
@@ -152,16 +156,23 @@ class Claims:
 
     def holder(self, name: str, document: TrustDocument) -> Claim | None:
         """Whose the name is: the living claim that nodes trust already, else the oldest."""
-        claimants = [claim for claim in self._by_key.values() if name in claim.names]
+        claimants = self._claimants(name)
         trusted = {entry.uid for entry in document.registries if name in _names(entry)}
         for claim in claimants:
             if claim.uid in trusted:
                 return claim
         return min(
             claimants,
-            key=lambda claim: (self._came.get((claim.uid, name), 0), claim.age),
+            key=lambda claim: (self._since(claim, name), claim.age),
             default=None,
         )
+
+    def _claimants(self, name: str) -> list[Claim]:
+        return [claim for claim in self._by_key.values() if name in claim.names]
+
+    def _since(self, claim: Claim, name: str) -> tuple[str, int]:
+        """Sorts those first that claimed the name first."""
+        return self._came.get((claim.uid, name), (claim.created, 0))
 
 
 @dataclass(frozen=True)
@@ -247,22 +258,29 @@ def with_trust(claim: Claim, entry: TrustedRegistry) -> Claim:
     )
 
 
+def told(status: Mapping[str, Any]) -> bool:
+    """Whether, by its own status, nodes were told of a LocalRegistry."""
+    return _nodes_reason(status) in TOLD or bool((status.get("nodes") or {}).get("ready"))
+
+
+def _nodes_reason(status: Mapping[str, Any]) -> str | None:
+    conditions = {c.get("type"): c.get("reason") for c in status.get("conditions") or ()}
+    return conditions.get(ConditionType.NODES_READY.value)
+
+
 def with_record(claim: Claim, status: Mapping[str, Any], address: str) -> Claim:
     """The claim of a suspended LocalRegistry after the document was lost, by its own status.
 
     Without an address it waits for one. The status tells no aliases: they are the spec's,
     where the host is.
     """
-    conditions = {c.get("type"): c.get("reason") for c in status.get("conditions") or ()}
-    reason = conditions.get(ConditionType.NODES_READY.value)
-    pulled = (status.get("nodes") or {}).get("ready")
     try:
         host = Host.parse(str(status.get("url") or "").partition("://")[2])
     except InvalidHost:
         return without_trust(claim)
-    if reason not in TOLD and not pulled:
+    if not told(status):
         return without_trust(claim)
-    preview = reason == Reason.PREVIEW
+    preview = _nodes_reason(status) == Reason.PREVIEW
     return replace(
         claim,
         host=host,

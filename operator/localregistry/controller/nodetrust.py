@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from localregistry.controller import grants, previews
@@ -16,6 +16,7 @@ from localregistry.controller.fleet import Fleet, NodesSummary
 from localregistry.controller.grants import Claim, Claims, Key
 from localregistry.controller.kinds import CONFIG_MAP, DAEMON_SET
 from localregistry.controller.kube import Api
+from localregistry.controller.latecomers import late_names
 from localregistry.controller.previews import Previews
 from localregistry.controller.selection import Selection
 from localregistry.resources import claim as claim_resource
@@ -75,6 +76,8 @@ class NodeTrust:
         self.selection = Selection(covered=fleet.covered)
         self.document = TrustDocument()
         self._installed = False
+        # No document was found at the start, and none has been written since.
+        self._missing = False
         self._left_out: frozenset[str] = frozenset()
         self._written_at = float("-inf")
         self._rebuild_until = float("-inf")
@@ -86,6 +89,7 @@ class NodeTrust:
         if body is None:
             agents = await self._api.get(DAEMON_SET, namespace, node_agent.NAME)
             self._installed = agents is not None
+            self._missing = True
             self._rebuild()
         else:
             self._installed = True
@@ -100,8 +104,9 @@ class NodeTrust:
 
     def seen(self, registry: LocalRegistry) -> Claim:
         """Takes in what the spec claims; address and reachability stay as they are known."""
+        self._recall(registry)
         claim = self._claimed(registry)
-        return self.update(claim)
+        return self.update(claim, late=late_names(registry))
 
     def lost(self, uid: str) -> bool:
         """Whether the document was lost, and what it said of this LocalRegistry is not back."""
@@ -112,13 +117,15 @@ class NodeTrust:
 
         `address` is that of its Service: where the document was lost it is needed to go on.
         """
+        self._recall(registry)
         claim, entry = self._claimed(registry), self._entry(registry.uid)
         if entry:
-            self.update(grants.with_trust(claim, entry))
+            claim = grants.with_trust(claim, entry)
         elif self.lost(registry.uid):
-            self.update(grants.with_record(claim, registry.status, address or claim.address))
+            claim = grants.with_record(claim, registry.status, address or claim.address)
         else:
-            self.update(grants.without_trust(claim))
+            claim = grants.without_trust(claim)
+        self.update(claim, late=late_names(registry))
 
     def _claimed(self, registry: LocalRegistry) -> Claim:
         key = (registry.namespace, registry.name)
@@ -151,16 +158,16 @@ class NodeTrust:
             served = True
         return replace(claim, served=served)
 
-    def update(self, claim: Claim) -> Claim:
+    def update(self, claim: Claim, *, late: Collection[str] = ()) -> Claim:
         """Records a claim as far as the policy has it, and returns that.
 
-        Where it is news, the document and the rivals are looked at again.
+        Where it is news, the document and the rivals are looked at again; `late` as Claims.put.
         """
         claim = self.claims.permitted(claim)
         before = self.claims.get(claim.key)
         if before == claim:
             return claim
-        self.claims.put(claim)
+        self.claims.put(claim, late=late)
         self.selection.put(claim.uid, claim.selector, frozen=claim.frozen)
         self._wake_trust()
         if before is None or before.hosts != claim.hosts or before.uid != claim.uid:
@@ -260,7 +267,7 @@ class NodeTrust:
             return wait
         self._left_out = decided.left_out
         await self._api.apply(CONFIG_MAP, trust_config.build(after, self._config))
-        self._installed = True
+        self._installed, self._missing = True, False
         if before != after:
             self._written_at = self._clock()
             self._announce(before, after)
@@ -269,6 +276,13 @@ class NodeTrust:
             self._tell(node)
         await self._api.apply(DAEMON_SET, node_agent.build(self._config))
         return None
+
+    def _recall(self, registry: LocalRegistry) -> None:
+        """Neither document nor agents are there, as where the namespace was deleted and all is
+        installed anew: nodes may go on as they were told before."""
+        if self._missing and not self._installed and grants.told(registry.status):
+            self._installed = True
+            self._rebuild()
 
     def _rebuild(self) -> None:
         if self._installed:

@@ -204,6 +204,30 @@ async def test_a_lost_document_is_written_anew_when_the_registries_have_answered
     assert given.trust.covers("u2")
 
 
+async def test_a_document_that_was_lost_with_the_agents_is_remembered_by_the_statuses() -> None:
+    """The operator's namespace was deleted, say: the nodes' own journals go on."""
+    api = StandInApi()
+    given = Trust(api)
+    await given.trust.load()
+    configured = [{"type": "NodesReady", "status": "True", "reason": "NodesConfigured"}]
+    first = given.trust.seen(read(status={"conditions": configured}))
+    assert await given.trust.reconcile() is not None
+    assert api.writes == [], "an empty document would withdraw what nodes trust"
+    given.trust.update(dataclasses.replace(first, address="10.96.0.9", reachable=True, served=True))
+    assert await given.trust.reconcile() is None
+    assert given.trust.covers("u1")
+    assert written(api) == given.trust.document
+
+
+async def test_a_first_registry_waits_for_no_document_of_before() -> None:
+    api = StandInApi()
+    given = Trust(api)
+    await given.trust.load()
+    given.trust.seen(read())
+    assert await given.trust.reconcile() is None
+    assert written(api) == document()
+
+
 async def test_a_lost_document_does_not_wait_long_for_a_registry_that_does_not_answer() -> None:
     api = StandInApi(*lost("gone"))
     given = Trust(api)
