@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from api.apiserver import ADMIN_TOKEN, ApiServer
-from api.lab import LREG, PATHS, Lab, open_lab
+from api.lab import LREG, PATHS, Lab, new_lab
 from faults.cluster import Cluster
 from localregistry.spec import names
 
@@ -43,17 +43,19 @@ class Stage:
         with tempfile.TemporaryDirectory() as folder, ApiServer.start(Path(folder)) as api:
             api.apply_crd()
             api.request("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-            for lab in open_lab(api, NAMESPACE):
-                # Services have addresses of loopback here, and one engine serves them all.
-                lab.serve("0.0.0.0")
-                cluster = Cluster(api, NAMESPACE)
-                cluster.start()
+            lab = new_lab(api, NAMESPACE)
+            # Services have addresses of loopback here, and one engine serves them all.
+            lab.serve("0.0.0.0")
+            cluster = Cluster(api, NAMESPACE)
+            cluster.start()
+            try:
                 for index in range(nodes):
                     lab.add_node(f"node-{index}")
-                try:
-                    yield cls(api, lab)
-                finally:
-                    cluster.stop()
+                yield cls(api, lab)
+            finally:
+                cluster.stop()
+                # What stands in the API goes with it: to delete a thousand takes minutes.
+                lab.stop()
 
     def create(self, registries: Sequence[str], *, threads: int = 10) -> None:
         """As ten users at once would."""
@@ -64,12 +66,6 @@ class Stage:
 
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(one, registries))
-
-    def delete_all(self) -> None:
-        for item in self.items(LREG):
-            self.api.request("DELETE", f"{self.path(LREG)}/{item['metadata']['name']}")
-        self.until(lambda: not self.items(LREG), seconds=300, what="all to go")
-        Cluster(self.api, NAMESPACE).collect_garbage()
 
     def ready(self) -> int:
         return sum(
