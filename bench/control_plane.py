@@ -4,21 +4,17 @@ under its own rights, and stand-ins for nodes, kubelets and the volume controlle
 from __future__ import annotations
 
 import datetime
-import json
-import socket
-import ssl
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api.apiserver import ADMIN_TOKEN, ApiServer
+from api.apiserver import ApiServer
 from api.lab import LREG, PATHS, Lab, new_lab
 from faults.cluster import Cluster
 from localregistry.spec import names
@@ -142,33 +138,6 @@ class Peak:
     def _run(self) -> None:
         while not self._stop.wait(0.2):
             self.mib = max(self.mib, self._stage.rss)
-
-
-class Writes:
-    """A watch of one object while this is entered: when it became another one, in seconds."""
-
-    def __init__(self, stage: Stage, path: str, name: str) -> None:
-        query = f"?watch=true&fieldSelector=metadata.name={name}"
-        self._request = urllib.request.Request(
-            f"{stage.api.url}{path}{query}", headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}
-        )
-        self._context = ssl.create_default_context(cafile=str(stage.api.ca))
-        self.times: list[float] = []
-
-    def __enter__(self) -> Writes:
-        self._answer = urllib.request.urlopen(self._request, context=self._context)
-        threading.Thread(target=self._follow, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._answer.fp.raw._sock.shutdown(socket.SHUT_RDWR)
-
-    def _follow(self) -> None:
-        with suppress(OSError, ValueError):
-            for line in self._answer:
-                # The state that there was is no write.
-                if json.loads(line)["type"] == "MODIFIED":
-                    self.times.append(time.monotonic())
 
 
 def most_within(times: Sequence[float], seconds: float) -> int:
