@@ -4,22 +4,18 @@ under its own rights, and stand-ins for nodes, kubelets and the volume controlle
 from __future__ import annotations
 
 import datetime
-import json
-import socket
-import ssl
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api.apiserver import ADMIN_TOKEN, ApiServer
-from api.lab import LREG, PATHS, Lab, open_lab
+from api.apiserver import ApiServer
+from api.lab import LREG, PATHS, Lab, new_lab
 from faults.cluster import Cluster
 from localregistry.spec import names
 
@@ -43,17 +39,19 @@ class Stage:
         with tempfile.TemporaryDirectory() as folder, ApiServer.start(Path(folder)) as api:
             api.apply_crd()
             api.request("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-            for lab in open_lab(api, NAMESPACE):
-                # Services have addresses of loopback here, and one engine serves them all.
-                lab.serve("0.0.0.0")
-                cluster = Cluster(api, NAMESPACE)
-                cluster.start()
+            lab = new_lab(api, NAMESPACE)
+            # Services have addresses of loopback here, and one engine serves them all.
+            lab.serve("0.0.0.0")
+            cluster = Cluster(api, NAMESPACE)
+            cluster.start()
+            try:
                 for index in range(nodes):
                     lab.add_node(f"node-{index}")
-                try:
-                    yield cls(api, lab)
-                finally:
-                    cluster.stop()
+                yield cls(api, lab)
+            finally:
+                cluster.stop()
+                # What stands in the API goes with it: to delete a thousand takes minutes.
+                lab.stop()
 
     def create(self, registries: Sequence[str], *, threads: int = 10) -> None:
         """As ten users at once would."""
@@ -64,12 +62,6 @@ class Stage:
 
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(one, registries))
-
-    def delete_all(self) -> None:
-        for item in self.items(LREG):
-            self.api.request("DELETE", f"{self.path(LREG)}/{item['metadata']['name']}")
-        self.until(lambda: not self.items(LREG), seconds=300, what="all to go")
-        Cluster(self.api, NAMESPACE).collect_garbage()
 
     def ready(self) -> int:
         return sum(
@@ -146,33 +138,6 @@ class Peak:
     def _run(self) -> None:
         while not self._stop.wait(0.2):
             self.mib = max(self.mib, self._stage.rss)
-
-
-class Writes:
-    """A watch of one object while this is entered: when it became another one, in seconds."""
-
-    def __init__(self, stage: Stage, path: str, name: str) -> None:
-        query = f"?watch=true&fieldSelector=metadata.name={name}"
-        self._request = urllib.request.Request(
-            f"{stage.api.url}{path}{query}", headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}
-        )
-        self._context = ssl.create_default_context(cafile=str(stage.api.ca))
-        self.times: list[float] = []
-
-    def __enter__(self) -> Writes:
-        self._answer = urllib.request.urlopen(self._request, context=self._context)
-        threading.Thread(target=self._follow, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._answer.fp.raw._sock.shutdown(socket.SHUT_RDWR)
-
-    def _follow(self) -> None:
-        with suppress(OSError, ValueError):
-            for line in self._answer:
-                # The state that there was is no write.
-                if json.loads(line)["type"] == "MODIFIED":
-                    self.times.append(time.monotonic())
 
 
 def most_within(times: Sequence[float], seconds: float) -> int:

@@ -14,7 +14,7 @@ SCRIPT = r"""
 for pid in $(pgrep -f '^nginx: '); do
   find -L /proc/$pid/fd -type f -links 0 -printf 'open %D:%i %b\n' 2>/dev/null || true
 done
-master=$(pgrep -o -f '^nginx: master')
+master=$(pgrep -o -f '^nginx: master' || true)
 echo "master $master"
 find /proc/$master/root/ -xdev -type f -printf 'file %D:%i %b\n' 2>/dev/null || true
 """
@@ -52,6 +52,11 @@ class Watched:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.before = self.most = self.after = Kept(0, 0)
         self.samples = 0
+        self._error: Exception | None = None
+
+    @property
+    def looking(self) -> bool:
+        return self._thread.is_alive()
 
     def __enter__(self) -> Watched:
         self.before = self.most = read(self._node.run(SCRIPT))
@@ -61,10 +66,16 @@ class Watched:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+        if self._error or not self.samples:
+            raise RuntimeError("the controller's files were not seen all the time") from self._error
         self.after = read(self._node.run(SCRIPT))
 
     def _run(self) -> None:
-        while not self._stop.wait(0.1):
-            found = read(self._node.run(SCRIPT))
-            self.samples += 1
-            self.most = max(self.most, found, key=lambda kept: kept.total)
+        try:
+            while not self._stop.wait(0.1):
+                found = read(self._node.run(SCRIPT))
+                self.samples += 1
+                self.most = max(self.most, found, key=lambda kept: kept.total)
+        except Exception as error:
+            # Of a thread nobody hears; what it has not seen must not pass for nothing.
+            self._error = error

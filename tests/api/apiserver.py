@@ -29,7 +29,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CRD = REPOSITORY / "crds" / "localregistries.yaml"
 ADMIN_TOKEN = "admin-of-a-throw-away-api-server"
 
-# Who did what, without bodies; of LocalRegistries also what was sent and answered.
+# Who did what, without bodies; of LocalRegistries and of what nodes are told also what was sent and
+# answered.
 _AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -40,6 +41,10 @@ _AUDIT_POLICY = {
         {
             "level": "RequestResponse",
             "resources": [{"group": "localregistry.dev", "resources": ["localregistries*"]}],
+        },
+        {
+            "level": "RequestResponse",
+            "resources": [{"resources": ["configmaps"], "resourceNames": ["node-trust"]}],
         },
         {"level": "Metadata"},
     ],

@@ -296,6 +296,15 @@ class Lab:
                 found.append(event)
         return found
 
+    def stop(self) -> None:
+        """Ends all processes and takes nothing away: for an API server that ends as well."""
+        if self.operator:
+            self.operator.process.stop()
+        for node in self.nodes.values():
+            node.stop()
+        for process in self.registries:
+            process.stop(kill=True)
+
     def close(self) -> None:
         """Takes everything away again, with the operator's help where it runs."""
         for node in self.nodes.values():
@@ -326,10 +335,10 @@ class Lab:
 MUTATING = ("create", "update", "patch", "delete", "deletecollection")
 
 
-def open_lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
-    """A lab without an operator yet; closed at the end."""
+def new_lab(api: ApiServer, namespace: str) -> Lab:
+    """A lab without an operator yet."""
     install(api)
-    lab = Lab(
+    return Lab(
         api=api,
         operator_kubeconfig=api.service_account_kubeconfig(SYSTEM, "localregistry"),
         agent_port=free_port(),
@@ -337,6 +346,11 @@ def open_lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
         usage_port=free_port(),
         namespace=namespace,
     )
+
+
+def open_lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
+    """The same; closed at the end."""
+    lab = new_lab(api, namespace)
     try:
         yield lab
     finally:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from bench import restarts
 from bench.control_plane import most_within
-from bench.controller import lists_beside_the_resync
+from bench.controller import changes, lists_beside_the_resync
 from bench.figures import Figure, percentile, table
 
 JUDGED = {
@@ -42,6 +43,28 @@ def test_writes_within_a_window_are_the_most_of_any() -> None:
     assert most_within([0.0, 2.0, 4.0, 4.1, 8.0], 1.95) == 2
     assert most_within([0.0, 2.0, 4.0], 1.95) == 1
     assert most_within([], 1.95) == 0
+
+
+def test_applies_that_change_nothing_are_no_writes() -> None:
+    def event(verb: str, name: str, version: str, second: int, code: int = 200) -> dict[str, Any]:
+        return {
+            "verb": verb,
+            "objectRef": {"name": name},
+            "responseStatus": {"code": code},
+            "responseObject": {"metadata": {"resourceVersion": version}},
+            "stageTimestamp": f"1970-01-01T00:00:{second:02}.000000Z",
+        }
+
+    events = [
+        event("patch", "node-trust", "5", 1),
+        event("patch", "node-trust", "7", 2),
+        event("patch", "node-trust", "7", 3),
+        event("patch", "another", "8", 4),
+        event("patch", "node-trust", "9", 5, code=409),
+        event("get", "node-trust", "9", 6),
+        event("patch", "node-trust", "9", 7),
+    ]
+    assert changes(events, "node-trust", "5") == [2.0, 7.0]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from bench.tempfiles import SCRIPT, Kept, read
+from api.processes import wait_until
+from bench.tempfiles import SCRIPT, Kept, Watched, read
+from e2e.cluster import Node
 
 TEXT = """\
 open 2a:71 16
@@ -28,6 +31,34 @@ def test_named_files_and_unlinked_ones_are_added_up() -> None:
 def test_a_node_without_nginx_is_no_measurement() -> None:
     with pytest.raises(ValueError, match="no nginx"):
         read("master \n")
+
+
+class Stages:
+    """A node that prints one text after the other, and the last one for ever."""
+
+    def __init__(self, *texts: str) -> None:
+        self._texts = list(texts)
+
+    def run(self, _: str) -> str:
+        return self._texts.pop(0) if len(self._texts) > 1 else self._texts[0]
+
+
+def kept(*blocks: int) -> list[str]:
+    return [f"master 1\nfile 1:1 {number}\n" for number in blocks]
+
+
+def test_the_most_is_what_was_seen_between_before_and_after() -> None:
+    node = cast(Node, Stages(*kept(2, 5, 9, 4, 2)))
+    with Watched(node) as watched:
+        wait_until(lambda: watched.samples >= 4, timeout=10, what="four looks")
+    assert (watched.before.total, watched.most.total, watched.after.total) == (1024, 4608, 1024)
+
+
+def test_what_could_not_be_seen_is_no_measurement() -> None:
+    node = cast(Node, Stages(*kept(2), "master \n"))
+    watched = Watched(node)
+    with pytest.raises(RuntimeError, match="not seen all the time"), watched:
+        wait_until(lambda: not watched.looking, timeout=10, what="the failure")
 
 
 def test_the_script_finds_a_file_that_is_open_and_gone(tmp_path: Path) -> None:
