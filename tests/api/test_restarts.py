@@ -1,0 +1,70 @@
+"""The API server's process ends and comes again on the same etcd, while a registry serves."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from api.apiserver import ApiServer
+from api.lab import LREG, Lab, open_lab
+from api.processes import wait_until
+
+CHILDREN = ("configmap", "deployment", "service", "ingress", "pvc")
+CHILD = "dev-registry"
+# The bar, from the moment at which it answers again.
+BACK_SECONDS = 30
+# What is left of the Lease's 13 s after the last renewal, which may be 2 s old.
+LEASE_SECONDS = 10
+
+
+@pytest.fixture
+def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
+    yield from open_lab(api, namespace)
+
+
+def children(lab: Lab) -> dict[str, tuple[str, int]]:
+    """UID and generation of each."""
+    found = {kind: lab.get(kind, CHILD)["metadata"] for kind in CHILDREN}
+    return {kind: (meta["uid"], meta.get("generation", 0)) for kind, meta in found.items()}
+
+
+def test_an_api_server_that_is_killed_and_started_again_changes_nothing(lab: Lab) -> None:
+    operator = lab.start_operator()
+    lab.add_node("node-a")
+    lab.apply("dev")
+    lab.bring_up("dev")
+    since = lab.wait_for("dev", "Ready", "Ready", timeout=20)["lastTransitionTime"]
+    lab.patch_status("ingress", CHILD, {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}})
+    lab.wait_for("dev", "Exposed", "IngressAdmitted")
+    before, pid = children(lab), operator.process.pid
+    registry = f"http://{lab.get('service', CHILD)['spec']['clusterIP']}:{lab.registry_port}/v2/"
+
+    server = lab.api.process("kube-apiserver")
+    server.stop(kill=True)
+    gone = time.monotonic()
+    # Enough for the watches to notice; the start takes three to seven seconds more.
+    time.sleep(1)
+    assert operator.health("/healthz") == 200
+    with urllib.request.urlopen(registry, timeout=5) as answer:
+        assert answer.status == 200
+    server.restart()
+    lab.api.wait_ready()
+    back = time.monotonic()
+    # Where a slow machine takes longer than the Lease holds, it ends once and is started anew.
+    if ended := back - gone > LEASE_SECONDS and not operator.process.alive:
+        lab.start_operator()
+
+    # That it works again, and not only that nobody said anything else.
+    lab.delete("ingress", CHILD)
+    left = max(1.0, BACK_SECONDS - (time.monotonic() - back))
+    wait_until(lambda: lab.exists("ingress", CHILD), timeout=left, what="the Ingress")
+    ready = lab.condition("dev")
+    assert (ready["status"], ready["lastTransitionTime"]) == ("True", since)
+    assert ended or (operator.process.alive and operator.process.pid == pid)
+    assert "Traceback" not in operator.log
+    after = children(lab)
+    assert {**after, "ingress": before["ingress"]} == before
+    assert lab.get(LREG, "dev")["status"]["nodes"]["summary"] == "1/1"
