@@ -102,6 +102,17 @@ _CLUSTER = (
     Tool("nginx-ingress-controller", "ingress-nginx", "k8s.io/ingress-nginx/cmd/nginx", 75),
 )
 
+# The chart's tests run each Helm that it is for; on the cluster the newest does.
+_CHART = (
+    Tool(
+        "helm3",
+        "helm3",
+        "helm.sh/helm/v3/cmd/helm",
+        60,
+        ("-X helm.sh/helm/v3/internal/version.version=v3.22.0",),
+    ),
+)
+
 # Runtimes newer than any Debian suite has: only the agent's tests run them.
 _RUNTIMES = (
     _containerd("containerd", 40),
@@ -116,4 +127,4 @@ _RUNTIMES = (
 )
 
 CLUSTER: tuple[str, ...] = tuple(tool.name for tool in _CLUSTER)
-TOOLS: dict[str, Tool] = {tool.name: tool for tool in (*_CLUSTER, *_RUNTIMES)}
+TOOLS: dict[str, Tool] = {tool.name: tool for tool in (*_CLUSTER, *_CHART, *_RUNTIMES)}

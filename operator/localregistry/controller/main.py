@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec.policy import HostPolicy, InvalidPolicy
+from localregistry.spec.quantity import parse_quantity
 from localregistry.trust import AGENT_PORT
 
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
@@ -37,6 +39,7 @@ def main(argv: list[str]) -> int:
             image_pull_policy=options.image_pull_policy,
             image_pull_secrets=tuple(options.image_pull_secrets),
             agent_privileged=options.agent_privileged,
+            agent_resources=options.agent_resources,
             host_policy=options.host_policy,
         ),
         identity=options.identity,
@@ -86,6 +89,12 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
         help="false: the least privileges that work instead of privileged [$AGENT_PRIVILEGED]",
     )
     parser.add_argument(
+        "--agent-resources",
+        type=_resources,
+        default=environ.get("AGENT_RESOURCES") or json.dumps(default.agent_resources),
+        help="requests and limits of the node agent, as JSON [$AGENT_RESOURCES]",
+    )
+    parser.add_argument(
         "--host-policy",
         type=_policy,
         default=environ.get("HOST_POLICY") or "[]",
@@ -126,6 +135,29 @@ def _seconds(text: str) -> float:
     if seconds < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 on")
     return seconds
+
+
+def _resources(text: str) -> dict[str, dict[str, str]]:
+    """`{"requests": {"cpu": "5m"}, "limits": {…}}`; refused here, for the API server would refuse
+    the whole DaemonSet."""
+    try:
+        given = json.loads(text)
+        unknown = given.keys() - {"requests", "limits"}
+        if unknown:
+            raise ValueError(f"{', '.join(sorted(unknown))}: only requests and limits are known")
+        read = {
+            kind: {name: str(amount) for name, amount in amounts.items()}
+            for kind, amounts in given.items()
+            if amounts
+        }
+        for amounts in read.values():
+            for amount in amounts.values():
+                parse_quantity(amount)
+        return read
+    except AttributeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no table of requests and limits") from None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
 
 def _policy(text: str) -> HostPolicy:

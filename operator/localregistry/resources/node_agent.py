@@ -106,11 +106,7 @@ def _container(config: OperatorConfig) -> dict[str, Any]:
             "periodSeconds": 20,
             "failureThreshold": 3,
         },
-        # About 24 MiB with the page cache of its files, and 16 MiB for the CRI call's process.
-        "resources": {
-            "requests": {"cpu": "5m", "memory": "24Mi"},
-            "limits": {"memory": "96Mi"},
-        },
+        "resources": {kind: dict(amounts) for kind, amounts in config.agent_resources.items()},
         "securityContext": _security(privileged=config.agent_privileged),
         "volumeMounts": [
             # Mounts that the node makes later, a tmpfs for instance, must be seen too.

@@ -12,6 +12,7 @@ from localregistry.resources.config import OperatorConfig
 from localregistry.spec.policy import Grant, HostPolicy
 
 DEFAULT = OperatorConfig()
+FEW = '{"limits": {"memory": "1Gi"}}'
 TABLE = '[{"namespaces": ["a"], "hosts": ["*"]}]'
 
 
@@ -35,6 +36,15 @@ TABLE = '[{"namespaces": ["a"], "hosts": ["*"]}]'
         ([], {}, "image_pull_secrets", []),
         ([], {"AGENT_PULL_SECRETS": "a, b,,"}, "image_pull_secrets", ["a", "b"]),
         (["--image-pull-secrets", "c"], {"AGENT_PULL_SECRETS": "a"}, "image_pull_secrets", ["c"]),
+        ([], {}, "agent_resources", DEFAULT.agent_resources),
+        ([], {"AGENT_RESOURCES": FEW}, "agent_resources", {"limits": {"memory": "1Gi"}}),
+        (["--agent-resources", "{}"], {"AGENT_RESOURCES": FEW}, "agent_resources", {}),
+        (
+            ["--agent-resources", '{"requests": {"cpu": 1}, "limits": {}}'],
+            {},
+            "agent_resources",
+            {"requests": {"cpu": "1"}},
+        ),
         ([], {}, "host_policy", HostPolicy()),
         ([], {"HOST_POLICY": ""}, "host_policy", HostPolicy()),
         ([], {"HOST_POLICY": TABLE}, "host_policy", HostPolicy((Grant(("a",), ("*",)),))),
@@ -59,6 +69,11 @@ def test_options_win_over_the_environment_and_that_over_the_defaults(
     [
         (["--agent-privileged", "maybe"], {}, "--agent-privileged"),
         ([], {"AGENT_PRIVILEGED": "maybe"}, "--agent-privileged"),
+        (["--agent-resources", "few"], {}, "--agent-resources"),
+        (["--agent-resources", "[]"], {}, "is no table of requests and limits"),
+        (["--agent-resources", '{"limits": "1Gi"}'], {}, "is no table of requests and limits"),
+        ([], {"AGENT_RESOURCES": '{"limit": {}}'}, "only requests and limits are known"),
+        ([], {"AGENT_RESOURCES": '{"limits": {"cpu": "x"}}'}, "'x' is not a quantity"),
         (["--host-policy", "{}"], {}, "hostPolicy must be a list"),
         (["--host-policy", "@/nowhere"], {}, "No such file or directory: '/nowhere'"),
         (

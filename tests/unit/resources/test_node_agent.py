@@ -67,6 +67,11 @@ def test_the_agents_own_root_is_read_only_either_way(privileged: bool) -> None:
     assert container["securityContext"]["runAsUser"] == 0
 
 
+def test_the_agent_gets_the_requests_and_limits_that_the_operator_was_told() -> None:
+    [container] = _pod(OperatorConfig(agent_resources={"limits": {"memory": "1Gi"}}))["containers"]
+    assert container["resources"] == {"limits": {"memory": "1Gi"}}
+
+
 def test_pull_secrets_of_the_operators_namespace_reach_the_agent() -> None:
     pod = _pod(OperatorConfig(image_pull_secrets=("mirror",)))
     assert pod["imagePullSecrets"] == [{"name": "mirror"}]
