@@ -1,12 +1,14 @@
-"""Writes what is derived: the chart's versions, its copy of the CRD, and the plain manifests.
+"""Writes what is derived: parts of the chart, and the plain manifests that are made from it.
 
     python3 manifests/generate.py            write all of them
     python3 manifests/generate.py --check    write nothing, exit 1 where one is out of date
 
-install.yaml is what `helm template` makes of the chart without any value, without what only Helm
+Of the chart: its versions, its copy of the CRD, the values in README.md, and what Artifact Hub
+shows.
+install.yaml is what `helm template` makes of it without any value, without what only Helm
 understands, and with a Namespace; uninstall.yaml is what the chart runs before it is deleted;
 clean-nodes.yaml is for nodes whose operator is gone. Sources: operator/localregistry/version.py,
-crds/ and the chart.
+crds/, samples/ and the chart.
 """
 
 from __future__ import annotations
@@ -23,6 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+# Run as a file, or loaded from one: either way its neighbours are found by their package's name.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from manifests import artifacthub, chartreadme
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMESPACE = "localregistry-system"
@@ -201,6 +207,32 @@ def helm_template(helm: str, chart: Path) -> str:
     return result.stdout
 
 
+def chart_files(root: Path) -> dict[Path, str]:
+    """The files of the chart, and of its documentation, that are derived in whole or in part."""
+    chart, crd = root / "manifests/chart", root / "crds/localregistries.yaml"
+    version = version_of((root / "operator/localregistry/version.py").read_text())
+    values = (chart / "values.yaml").read_text()
+    samples = [
+        yaml.safe_load((root / f"manifests/samples/{name}.yaml").read_text())
+        for name in artifacthub.SAMPLES
+    ]
+    shown = artifacthub.derived(
+        yaml.safe_load(values), version, yaml.safe_load(crd.read_text()), samples
+    )
+    chart_yaml = chart / "Chart.yaml"
+    pages = (chart / "README.md", root / "docs/installation.md")
+    try:
+        return {
+            chart_yaml: artifacthub.with_annotations(
+                with_version(chart_yaml.read_text(), version), shown
+            ),
+            chart / "files/localregistries.yaml": crd.read_text(),
+            **{page: chartreadme.with_table(page.read_text(), values) for page in pages},
+        }
+    except (artifacthub.Unmarked, chartreadme.Unmarked) as error:
+        raise CannotGenerate(str(error)) from None
+
+
 def generate(root: Path, render: Callable[[Path], str], *, write: bool) -> list[Path]:
     """The derived files that were out of date; with `write` they no longer are.
 
@@ -221,10 +253,8 @@ def generate(root: Path, render: Callable[[Path], str], *, write: bool) -> list[
     crd = root / "crds/localregistries.yaml"
     if not crd.is_file():
         raise CannotGenerate("crds/localregistries.yaml does not exist")
-    version = version_of((root / "operator/localregistry/version.py").read_text())
-    chart_yaml = chart / "Chart.yaml"
-    settle(chart_yaml, with_version(chart_yaml.read_text(), version))
-    settle(chart / "files/localregistries.yaml", crd.read_text())
+    for path, text in chart_files(root).items():
+        settle(path, text)
     plain = {name: root / f"manifests/{name}.yaml" for name in PLAIN}
     if stale and not write:
         return [*stale, *plain.values()]

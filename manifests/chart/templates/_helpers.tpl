@@ -22,9 +22,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
-{{/* dict "image" .Values.….image "chart" .Chart -> repository:tag */}}
+{{/* dict "image" .Values.….image "root" $ -> repository:tag[@digest], below imageRegistry where that
+     is set: whatever stands before the first slash and holds a dot or a port is a registry. */}}
 {{- define "localregistry.image" -}}
-{{- printf "%s:%s" .image.repository (.image.tag | default .chart.AppVersion) -}}
+{{- $repository := .image.repository -}}
+{{- with .root.Values.imageRegistry -}}
+{{- $repository = printf "%s/%s" . (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $repository "") -}}
+{{- end -}}
+{{- $tag := .image.tag | default .root.Chart.AppVersion -}}
+{{- if and .image.digest (contains "@" $tag) -}}
+{{- fail (printf "the image %s has a digest in its tag and another beside it: leave one of them out" $repository) -}}
+{{- end -}}
+{{- printf "%s:%s" $repository $tag -}}
+{{- with .image.digest -}}{{- printf "@%s" . -}}{{- end -}}
 {{- end -}}
 
 {{/* [{name: a}, {name: b}] -> a,b */}}
@@ -37,4 +47,36 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* The table as JSON; an empty one grants every namespace every name. */}}
 {{- define "localregistry.hostPolicy" -}}
 {{- .Values.hostPolicy | default (list (dict "namespaces" (list "*") "hosts" (list "*"))) | toJson -}}
+{{- end -}}
+
+{{/* Where the operator's pods, and what it takes them away by, may run. */}}
+{{- define "localregistry.placement" -}}
+nodeSelector: {{- merge (dict "kubernetes.io/os" "linux") .Values.nodeSelector | toYaml | nindent 2 }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* The pod of the operator, and of what speaks to it: nobody, and no right on the node. */}}
+{{- define "localregistry.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "localregistry.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+privileged: false
+capabilities:
+  drop: [ALL]
 {{- end -}}

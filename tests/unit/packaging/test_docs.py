@@ -86,13 +86,6 @@ def test_no_reason_is_explained_that_does_not_exist(root: Path) -> None:
     assert named - {reason.value for reason in (*Reason, *NodeReason)} == set()
 
 
-def test_every_value_of_the_chart_is_on_the_operations_page(root: Path, values: Schema) -> None:
-    page = (root / "docs/operations.md").read_text()
-    for name, value in values.items():
-        first = f"{name}." if isinstance(value, dict) and name != "resources" else f"{name}`"
-        assert f"`{first}" in page, name
-
-
 def test_images_are_named_by_the_version_of_the_package(pages: dict[Path, str]) -> None:
     for path, text in pages.items():
         for version in re.findall(r"localregistry/(?:operator|agent):([\w.]+)", text):

@@ -55,7 +55,8 @@ PLAIN = ["install.yaml", "uninstall.yaml", "clean-nodes.yaml"]
 def tree(root: Path, tmp_path: Path) -> Path:
     """What the generator reads and writes, in a place of its own."""
     shutil.copytree(root / "manifests", tmp_path / "manifests")
-    for name in ("crds/localregistries.yaml", "operator/localregistry/version.py"):
+    sources = ("crds/localregistries.yaml", "operator/localregistry/version.py")
+    for name in (*sources, "docs/installation.md"):
         target = tmp_path / name
         target.parent.mkdir(parents=True)
         shutil.copy(root / name, target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ KINDS = [
     "ClusterRoleBinding",
     "Role",
     "RoleBinding",
+    "Service",
     "Deployment",
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
@@ -167,6 +169,7 @@ def test_the_operator_is_told_what_it_reads_from_its_environment(
     assert environment["AGENT_PULL_POLICY"] == "IfNotPresent"
     assert "AGENT_PULL_SECRETS" not in environment
     assert environment["AGENT_PRIVILEGED"] == "true"
+    assert json.loads(environment["AGENT_RESOURCES"]) == OperatorConfig().agent_resources
     assert environment["LOG_LEVEL"] == "info"
 
 
@@ -200,6 +203,16 @@ def test_the_status_port_of_the_agents_is_for_the_operator_and_its_removal(
         assert source.keys() == {"podSelector"}
         assert source["podSelector"]["matchLabels"].items() <= labels.items()
         assert "app.kubernetes.io/component" in source["podSelector"]["matchLabels"]
+
+
+def test_the_service_leads_to_the_port_that_answers(
+    one: Any, pod: Manifest, container: Manifest
+) -> None:
+    service = one("Service")["spec"]
+    labels = one("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert service["selector"].items() <= labels.items()
+    [port] = service["ports"]
+    assert port["targetPort"] in [item["name"] for item in container["ports"]]
 
 
 def test_the_policy_is_for_the_agents_that_the_operator_makes(one: Any) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from localregistry.controller.health import SILENT_SECONDS
 from localregistry.controller.metrics import Metrics
@@ -41,3 +43,35 @@ def metrics() -> Metrics:
 
 def test_every_metric_stands_in_the_table_and_no_other(metrics: Metrics) -> None:
     assert documented() == exposed(metrics.render()[0].decode())
+
+
+@pytest.fixture(scope="module")
+def alerts(root: Path) -> list[dict[str, Any]]:
+    text = (root / "manifests/chart/files/alerts.yaml").read_text()
+    loaded: list[dict[str, Any]] = yaml.safe_load(text)
+    return loaded
+
+
+def test_every_alert_asks_for_a_metric_that_there_is(
+    alerts: list[dict[str, Any]], metrics: Metrics
+) -> None:
+    known = exposed(metrics.render()[0].decode())
+    text = metrics.render()[0].decode()
+    for alert in alerts:
+        asked = re.findall(r"(localregistry_\w+)(?:\{(\w+=\"\w+\")\})?", alert["expr"])
+        assert asked, alert["alert"]
+        for name, label in asked:
+            assert name in known, alert["alert"]
+            assert label in text, alert["alert"]
+
+
+def test_every_alert_has_its_paragraph_and_no_paragraph_is_of_another(
+    root: Path, alerts: list[dict[str, Any]]
+) -> None:
+    page = (root / "docs/operations.md").read_text()
+    assert re.findall(r"^#### (LocalRegistry\w+)$", page, re.MULTILINE) == [
+        alert["alert"] for alert in alerts
+    ]
+    for alert in alerts:
+        assert alert["labels"]["severity"] in ("critical", "warning")
+        assert alert["annotations"].keys() == {"summary", "description"}
