@@ -21,8 +21,8 @@ demo: $(VENV)/.installed ## A real cluster, a registry in it, a push, and pods o
 	$(PY) -m e2e.demo up
 
 .PHONY: test
-test: $(VENV)/.installed ## Everything: lint, types, unit, agent, api, faults and e2e tests, with one summary
-	$(PY) -m tiers lint unit agent api faults e2e
+test: $(VENV)/.installed ## Everything: lint, types, unit, chart, agent, api, faults and e2e tests, with one summary
+	$(PY) -m tiers lint unit chart agent api faults e2e
 
 ##@ Parts of them
 
@@ -33,6 +33,10 @@ demo-clean: $(VENV)/.installed ## Remove the demo, and show that each node is as
 .PHONY: test-unit
 test-unit: $(VENV)/.installed ## Unit tests: no cluster, under 30 s
 	$(PY) -m tiers unit
+
+.PHONY: test-chart
+test-chart: $(VENV)/.installed ## The chart by the real Helm 3 and 4, and kustomize
+	$(PY) -m tiers chart
 
 .PHONY: test-agent
 test-agent: $(VENV)/.installed ## The node agent on real dockerds and containerds of many releases
@@ -52,7 +56,7 @@ test-e2e: $(VENV)/.installed ## Tests on the kind cluster: real kubelets, docker
 
 .PHONY: test-all
 test-all: $(VENV)/.installed ## As `test`, with what takes minutes by its nature
-	$(PY) -m tiers --long lint unit agent api faults e2e
+	$(PY) -m tiers --long lint unit chart agent api faults e2e
 
 .PHONY: cluster
 cluster: ## Bring up the kind cluster: one control plane, one Docker worker, one containerd worker
@@ -90,16 +94,18 @@ format: $(VENV)/.installed ## Let ruff lay out the code
 	$(VENV)/bin/ruff check --fix operator tests manifests bench
 
 .PHONY: manifests
-manifests: $(VENV)/.installed ## Generate install.yaml and the chart's CRD anew
-	$(PY) manifests/generate.py
+manifests: $(VENV)/.installed ## Generate install.yaml, base/, the chart's CRD and its README anew
+	HELM="$$($(PY) -m kind tools helm | tail -1)/helm" $(PY) manifests/generate.py
 
 .PHONY: verify
-verify: $(VENV)/.installed ## Fail where a generated file is not what its source says
-	$(PY) manifests/generate.py --check
+verify: $(VENV)/.installed ## Fail where a generated file is not what its source says; lint and render the chart
+	HELM="$$($(PY) -m kind tools helm | tail -1)/helm" $(PY) manifests/generate.py --check
+	$(PY) -m tiers chart
+	$(PY) -m pytest -q tests/api/test_chart.py
 
 .PHONY: golden
 golden: $(VENV)/.installed ## Write the golden files anew; read the diff before you commit it
-	$(PY) -m pytest tests/unit -q --update-golden
+	$(PY) -m pytest tests/unit tests/chart -q --update-golden
 
 .PHONY: install
 install: $(VENV)/.installed ## Make the virtualenv with all that the project and its tests need

@@ -1,4 +1,4 @@
-"""`python -m tiers lint unit agent api faults e2e`: every tier runs, and one summary tells of each.
+"""`python -m tiers lint unit chart agent api faults e2e`: all run; one summary tells of all.
 
 A tier that runs no test, or skips one, has failed: the summary would claim what nobody has seen.
 """
@@ -28,6 +28,7 @@ LINT: tuple[tuple[str, ...], ...] = (
 EXPECTED = {
     "lint": "under a minute",
     "unit": "two minutes",
+    "chart": "under a minute, with Helm 3 and 4 and kubectl built already",
     "agent": "five minutes, with the nodes' roots and runtimes built; about ten more if not",
     "api": "ten minutes, with etcd and kube-apiserver built already",
     "faults": "five minutes, with the programs of `api`; whole, with --long, an hour and a half",

@@ -86,6 +86,19 @@ def test_no_reason_is_explained_that_does_not_exist(root: Path) -> None:
     assert named - {reason.value for reason in (*Reason, *NodeReason)} == set()
 
 
+def test_every_variable_of_the_operator_is_on_the_installation_page(root: Path) -> None:
+    page = (root / "docs/installation.md").read_text()
+    source = (root / "operator/localregistry/controller/main.py").read_text()
+    variables = set(re.findall(r"\$([A-Z][A-Z_]+)\]", source)) | set(
+        re.findall(r'"--[a-z-]+", "([A-Z_]+)"', source)
+    )
+    # The pod's own names, which no user sets.
+    for name in variables - {"POD_NAMESPACE", "POD_NAME"}:
+        assert f"`{name}`" in page, name
+    assert "AGENT_RESOURCES" in variables
+    assert "LOG_LEVEL" in variables
+
+
 def test_images_are_named_by_the_version_of_the_package(pages: dict[Path, str]) -> None:
     for path, text in pages.items():
         for version in re.findall(r"localregistry/(?:operator|agent):([\w.]+)", text):

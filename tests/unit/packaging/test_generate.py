@@ -15,6 +15,12 @@ import yaml
 from localregistry.version import VERSION
 
 RENDERED = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: localregistries.localregistry.dev
+  labels: {app.kubernetes.io/name: localregistry, helm.sh/chart: x}
+---
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -48,7 +54,9 @@ metadata:
   annotations: {helm.sh/hook: test}
 """
 
-PLAIN = ["install.yaml", "uninstall.yaml", "clean-nodes.yaml"]
+BASE = ["kustomization.yaml", "crd-labels.yaml", "namespace.yaml", "rbac.yaml", "operator.yaml"]
+BASE += ["policies.yaml"]
+PLAIN = ["install.yaml", "uninstall.yaml", "clean-nodes.yaml", *BASE]
 
 
 @pytest.fixture
@@ -88,7 +96,7 @@ def test_the_chart_holds_the_crd_as_it_is(root: Path) -> None:
     assert copy == source, "run: python3 manifests/generate.py"
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", [*PLAIN[:3], *(f"base/{name}" for name in BASE)])
 def test_each_manifest_was_made_from_the_chart_as_it_is(
     root: Path, generator: ModuleType, name: str
 ) -> None:
@@ -124,7 +132,7 @@ def test_the_digest_follows_names_and_content(generator: ModuleType, tmp_path: P
 
 
 def test_what_only_helm_understands_is_left_out(generator: ModuleType) -> None:
-    [_, deployment] = yaml.safe_load_all(generator.install(RENDERED, "abc"))
+    [_, _, deployment] = yaml.safe_load_all(generator.install(RENDERED, "abc"))
     assert deployment["metadata"] == {
         "name": "localregistry",
         "labels": {"app.kubernetes.io/name": "localregistry"},
@@ -136,7 +144,7 @@ def test_what_only_helm_understands_is_left_out(generator: ModuleType) -> None:
 
 def test_what_helm_runs_by_itself_is_not_installed(generator: ModuleType) -> None:
     kinds = [item["kind"] for item in yaml.safe_load_all(generator.install(RENDERED, "abc"))]
-    assert kinds == ["Namespace", "Deployment"]
+    assert kinds == ["Namespace", "CustomResourceDefinition", "Deployment"]
 
 
 def test_what_helm_runs_before_it_deletes_is_what_uninstall_yaml_holds(
@@ -157,7 +165,8 @@ def test_nodes_are_cleaned_in_a_namespace_of_its_own(generator: ModuleType) -> N
 
 def test_writing_twice_writes_once(generator: ModuleType, tree: Path) -> None:
     (tree / "manifests/chart/files/localregistries.yaml").unlink()
-    (tree / "manifests/install.yaml").unlink()
+    for name in generator.PLAIN_FILES:
+        (tree / "manifests" / name).unlink()
     written = generator.generate(tree, lambda chart: RENDERED, write=True)
     assert [path.name for path in written] == ["localregistries.yaml", *PLAIN]
     assert generator.generate(tree, lambda chart: RENDERED, write=True) == []
