@@ -5,13 +5,17 @@
 #
 # BASE_IMAGE may be any glibc image with Python >= 3.11 and pip. Where only the host reaches a
 # package index: --network host. What depends on the source comes last in every stage.
+#
+# Two builds have the same files, each of SOURCE_DATE_EPOCH (--build-arg, seconds since 1970). Where
+# BuildKit builds, `--output type=image,rewrite-timestamp=true` makes that one digest.
 ARG BASE_IMAGE=docker.io/library/python:3.13-slim-trixie
 
 FROM ${BASE_IMAGE} AS base
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_NO_COMPILE=1 \
-    PIP_ROOT_USER_ACTION=ignore
+    PIP_ROOT_USER_ACTION=ignore \
+    PYTHONHASHSEED=0
 WORKDIR /src
 
 # Of pyproject.toml only these lists decide whether anything has to be installed again.
@@ -34,12 +38,16 @@ RUN python3 -m pip --python /opt/build/bin/python3 install \
 
 # Compiled for each of the two as it is run: the agent with -OO.
 FROM package AS operator-package
+ARG SOURCE_DATE_EPOCH=0
 RUN python3 -m compileall -q -f -s /package -p /opt/localregistry/package \
-      --invalidation-mode unchecked-hash /package
+      --invalidation-mode unchecked-hash /package && \
+    find /package -exec touch -hd "@${SOURCE_DATE_EPOCH}" {} +
 
 FROM package AS agent-package
+ARG SOURCE_DATE_EPOCH=0
 RUN python3 -m compileall -q -f -o 2 -s /package -p /opt/localregistry/package \
-      --invalidation-mode unchecked-hash /package
+      --invalidation-mode unchecked-hash /package && \
+    find /package -exec touch -hd "@${SOURCE_DATE_EPOCH}" {} +
 
 # The venv that both images start from: it looks for the package beside itself.
 FROM base AS venv
@@ -49,12 +57,16 @@ pathlib.Path(sysconfig.get_path('purelib'), 'localregistry.pth').write_text('/op
 
 FROM venv AS agent-venv
 COPY --from=requirements /agent.txt /agent.txt
+ARG SOURCE_DATE_EPOCH=0
 RUN python3 -m pip --python /opt/localregistry/bin/python3 install -r /agent.txt && \
-    python3 -m compileall -q -f -o 2 --invalidation-mode unchecked-hash /opt/localregistry/lib
+    python3 -m compileall -q -f -o 2 --invalidation-mode unchecked-hash /opt/localregistry/lib && \
+    find /opt/localregistry -exec touch -hd "@${SOURCE_DATE_EPOCH}" {} +
 
 FROM base AS agent-root
 COPY manifests/image/agent_root.py ./
-RUN python3 agent_root.py /rootfs
+ARG SOURCE_DATE_EPOCH=0
+RUN python3 agent_root.py /rootfs && \
+    find /rootfs -exec touch -hd "@${SOURCE_DATE_EPOCH}" {} +
 
 FROM scratch AS agent
 COPY --from=agent-root /rootfs /
@@ -69,16 +81,21 @@ CMD ["agent"]
 RUN ["/opt/localregistry/bin/python3", "-I", "-OO", "-c", "import importlib, pkgutil, localregistry.cli, localregistry.agent as agent, localregistry.usage as usage; [importlib.import_module(module.name) for package in (agent, usage) for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.') if not module.name.endswith('__main__')]"]
 ARG VERSION=""
 ARG REVISION=""
+ARG CREATED=""
 LABEL org.opencontainers.image.title="localregistry agent" \
       org.opencontainers.image.description="Configures a node's container runtime to pull from the cluster's own registries, and proves it" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.vendor="The LocalRegistry authors"
 
 FROM venv AS operator-venv
 COPY --from=requirements /operator.txt /operator.txt
+ARG SOURCE_DATE_EPOCH=0
 RUN python3 -m pip --python /opt/localregistry/bin/python3 install -r /operator.txt && \
-    python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash /opt/localregistry/lib
+    python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash /opt/localregistry/lib && \
+    find /opt/localregistry -exec touch -hd "@${SOURCE_DATE_EPOCH}" {} +
 
 FROM ${BASE_IMAGE} AS operator
 COPY --from=operator-venv /opt/localregistry /opt/localregistry
@@ -89,8 +106,11 @@ ENTRYPOINT ["/opt/localregistry/bin/python3", "-I", "-m", "localregistry.cli"]
 CMD ["run"]
 ARG VERSION=""
 ARG REVISION=""
+ARG CREATED=""
 LABEL org.opencontainers.image.title="localregistry operator" \
       org.opencontainers.image.description="Runs in-cluster image registries and makes every node able to pull from them" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.vendor="The LocalRegistry authors"

@@ -113,7 +113,10 @@ def test_whatever_runs_in_the_agents_image_is_imported_when_it_is_built(stages: 
 @pytest.mark.parametrize("stage", ["agent", "operator"])
 def test_the_image_says_what_it_is(stages: Stages, stage: str) -> None:
     label = only(stages, stage, "LABEL")
-    for key in ("title", "description", "licenses", "version", "revision"):
+    for key in (
+        *("title", "description", "licenses"),
+        *("version", "revision", "created", "vendor"),
+    ):
         assert f"org.opencontainers.image.{key}=" in label
     assert 'licenses="Apache-2.0"' in label
 
@@ -123,6 +126,17 @@ def test_a_changed_source_changes_one_small_layer(stages: Stages, stage: str) ->
     copied = [rest for keyword, rest in stages[stage] if keyword == "COPY"]
     assert copied[-1] == f"--from={stage}-package /package /opt/localregistry/package"
     assert not [rest for rest in copied[:-1] if "package" in rest.split()[0]]
+
+
+def test_what_is_copied_into_an_image_has_the_date_that_was_asked_for(stages: Stages) -> None:
+    for image in ("agent", "operator"):
+        for keyword, rest in stages[image]:
+            if keyword != "COPY":
+                continue
+            stage = rest.removeprefix("--from=").split()[0]
+            assert ("ARG", "SOURCE_DATE_EPOCH=0") in stages[stage], stage
+            last = [text for word, text in stages[stage] if word == "RUN"][-1]
+            assert '-exec touch -hd "@${SOURCE_DATE_EPOCH}" {} +' in last, stage
 
 
 def test_dependencies_are_installed_where_no_source_has_been_copied(stages: Stages) -> None:
