@@ -103,6 +103,10 @@ verify: $(VENV)/.installed ## Fail where a generated file is not what its source
 	$(PY) -m tiers chart
 	$(PY) -m pytest -q tests/api/test_chart.py
 
+.PHONY: release
+release: $(VENV)/.installed ## Build and check wheel, chart, manifests and SBOMs in dist/; publish nothing
+	HELM="$$($(PY) -m kind tools helm | tail -1)/helm" $(PY) manifests/release.py
+
 .PHONY: golden
 golden: $(VENV)/.installed ## Write the golden files anew; read the diff before you commit it
 	$(PY) -m pytest tests/unit tests/chart -q --update-golden

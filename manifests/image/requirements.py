@@ -1,4 +1,4 @@
-"""Prints one list of requirements of pyproject.toml, for pip: build, operator or agent.
+"""Prints one list of requirements of pyproject.toml, for pip: build, operator, agent or release.
 
 The images install from these lists in a layer of their own, which stays cached while the rest of
 pyproject.toml changes.
@@ -19,6 +19,7 @@ def requirements(pyproject: str, which: str) -> list[str]:
         "build": document["build-system"]["requires"],
         "operator": project["dependencies"],
         "agent": project["optional-dependencies"]["agent"],
+        "release": project["optional-dependencies"]["release"],
     }
     return lists[which]
 
