@@ -232,7 +232,8 @@ def test_a_node_that_rolled_back_is_not_counted(lab: Lab) -> None:
     lab.nodes["node-b"].exceptions = lambda d: {entry.uid: refused for entry in d.registries}
     lab.apply("dev")
     lab.bring_up("dev")
-    wait_for_summary(lab, "1/2", timeout=20)
+    wait_until(lambda: "failing" in nodes(lab), timeout=PATIENCE, what="the failing node")
+    wait_for_summary(lab, "1/2")
     assert lab.condition("dev", "NodesReady")["status"] == "False"
     (failing,) = nodes(lab)["failing"]
     assert (failing["reason"], failing["message"]) == ("RolledBack", words)
