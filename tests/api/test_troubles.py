@@ -184,7 +184,7 @@ def test_a_registry_whose_node_is_lost_names_the_node_until_it_is_back(lab: Lab)
 
     def told() -> bool:
         found = lab.condition("dev")
-        return found["status"] == "False" and found["message"].startswith(words)
+        return found["status"] == "False" and str(found["message"]).startswith(words)
 
     wait_until(told, timeout=SECONDS, what="the node's name")
     node.set_ready(True)
