@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -131,6 +132,29 @@ def test_sick_storage_makes_the_readiness_probe_fail_and_mends(engine: Engine) -
     disk.unlink()
     healthy.rename(disk)
     wait_until(lambda: engine.send("GET", "/")[0] == 200, timeout=20, what="a 200 on /")
+
+
+def test_storage_that_turns_read_only_takes_no_push_and_gives_what_it_has(engine: Engine) -> None:
+    """The engine's own check of its health only reads, so nothing but the refused push tells."""
+    image = ProbeImage.of(UID)
+    disk = str(engine.root)
+    subprocess.run(["mount", "-t", "tmpfs", "none", disk], check=True)
+    try:
+        assert engine.push_blob(image.layer, image.layer_digest) == 201
+        location = engine.start_upload()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        refused = engine.send("POST", f"/v2/{REPOSITORY}/blobs/uploads/")
+        assert refused[0] >= 500
+        assert b"read-only file system" in refused[2]
+        assert engine.push_blob(image.config, image.config_digest, location) >= 500
+        blob = f"/v2/{REPOSITORY}/blobs/{image.layer_digest}"
+        assert engine.send("GET", blob)[2] == image.layer
+        assert engine.send("HEAD", f"/v2/{REPOSITORY}/blobs/{image.config_digest}")[0] == 404
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        assert engine.push_blob(image.config, image.config_digest) == 201
+    finally:
+        engine.process.stop()
+        subprocess.run(["umount", disk], check=True)
 
 
 def test_the_log_is_json_and_holds_no_secret(engine: Engine) -> None:

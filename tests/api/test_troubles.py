@@ -168,3 +168,28 @@ def test_a_pod_that_a_quota_refuses_is_told_in_its_words(lab: Lab) -> None:
     lab.patch_status("deployment", CHILD, status)
     found = lab.wait_for("dev", "Ready", "PodRefused", status="False")
     assert words in found["message"]
+
+
+def test_a_registry_whose_node_is_lost_names_the_node_until_it_is_back(lab: Lab) -> None:
+    """As the scheduler notes it on a claim of a local class, and the node's watch tells it."""
+    node = lab.add_node("node-lost")
+    lab.apply("dev")
+    lab.bring_up("dev")
+    note = "volume.kubernetes.io/selected-node=node-lost"
+    lab.api.kubectl("annotate", "pvc", CHILD, note, "-n", lab.namespace)
+    lab.wait_for("dev", "Ready", "Ready", timeout=SECONDS)
+    node.set_ready(False)
+    lab.patch_status("deployment", CHILD, {"availableReplicas": 0, "readyReplicas": 0})
+    words = "Node node-lost, for which the volume was made, is not Ready"
+
+    def told() -> bool:
+        found = lab.condition("dev")
+        return found["status"] == "False" and str(found["message"]).startswith(words)
+
+    wait_until(told, timeout=SECONDS, what="the node's name")
+    node.set_ready(True)
+    wait_until(
+        lambda: words not in lab.condition("dev")["message"], timeout=SECONDS, what="its return"
+    )
+    lab.mark_available(CHILD)
+    lab.wait_for("dev", "Ready", "Ready", timeout=SECONDS, status="True")

@@ -69,10 +69,12 @@ _REFUSALS: dict[Fault, tuple[int, str, str]] = {
 
 @dataclass(frozen=True)
 class Injection:
-    """One fault at the `number`th write from now, counted from 1."""
+    """One fault at the `number`th write from now, counted from 1; with `to` only those to a path
+    that ends so."""
 
     fault: Fault
     number: int
+    to: str = ""
 
 
 @dataclass
@@ -103,11 +105,15 @@ class Proxy:
     # Requests whose path begins so are refused a connection, or never answered.
     refused: str | None = None
     hung: str | None = None
+    # Every request is answered so: BROKEN or AWAY.
+    answering: Fault | None = None
     # Writes to what is named so are always answered 500.
     broken: str | None = None
     crash: Callable[[], None] = lambda: None
     hit: threading.Event = field(default_factory=threading.Event)
     _contents: dict[str, str] = field(default_factory=dict)
+    _watchers: set[asyncio.Transport | None] = field(default_factory=set)
+    _counted: int = 0
     _loop: asyncio.AbstractEventLoop | None = None
     _stop: asyncio.Event | None = None
     _thread: threading.Thread | None = None
@@ -141,8 +147,20 @@ class Proxy:
     def arm(self, injection: Injection | None) -> None:
         """Counts anew, and breaks what the injection says."""
         self.writes = []
+        self._counted = 0
         self.hit.clear()
         self.injection = injection
+
+    def cut_watches(self) -> None:
+        """Ends all that run, as an API server does that goes away."""
+
+        def cut() -> None:
+            for transport in self._watchers:
+                if transport:
+                    transport.abort()
+
+        assert self._loop
+        self._loop.call_soon_threadsafe(cut)
 
     async def _run(self, ca: Path, port: int, ready: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
@@ -165,6 +183,8 @@ class Proxy:
     ) -> web.StreamResponse:
         if await self._away(request):
             return web.Response(status=500)
+        if self.answering:
+            return _refusal(self.answering)
         if request.query.get("watch") in ("true", "1"):
             return await self._watch(request, upstream)
         if request.method not in MUTATING or request.path.startswith(UNCOUNTED):
@@ -183,7 +203,9 @@ class Proxy:
         write = Write(request.method, request.path, await request.read(), loop.time())
         self.writes.append(write)
         injection, fault = self.injection, None
-        if injection and len(self.writes) == injection.number:
+        if injection and write.path.endswith(injection.to):
+            self._counted += 1
+        if injection and not self.hit.is_set() and self._counted == injection.number:
             fault = write.injected = injection.fault
             self.hit.set()
         if self.broken and request.path.endswith(self.broken):
@@ -235,12 +257,16 @@ class Proxy:
             response = web.StreamResponse(status=answer.status, headers=_headers(answer))
             response.enable_chunked_encoding()
             await response.prepare(request)
+            transport = request.transport
+            self._watchers.add(transport)
             try:
                 async for line in self.streams.pass_through(request, answer.content):
                     await response.write(line)
             except (ConnectionError, aiohttp.ClientError):
                 if request.transport:
                     request.transport.abort()
+            finally:
+                self._watchers.discard(transport)
             return response
 
     @asynccontextmanager

@@ -18,6 +18,7 @@ from faults import snapshot
 from faults.cluster import MERGE, Cluster
 from faults.proxy import Injection, Proxy, Write
 from faults.scenarios import START, STORAGE_CLASS, Scenario, Spec
+from faults.snapshot import CHILDREN
 from localregistry.spec import names
 from localregistry.trust import TASK_ANNOTATION
 
@@ -39,10 +40,12 @@ GROWING = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run came to. `effects` counts, per object, the writes that changed something."""
+    """What one run came to. `effects` counts, per object, the writes that changed something;
+    `statuses` are those of the LocalRegistry's status that arrived."""
 
     state: str
     effects: Counter[str]
+    statuses: int
     told: tuple[str, ...]
     hit: bool
     writes: int
@@ -110,6 +113,7 @@ class World:
         outcome = Outcome(
             state=snapshot.take(self.lab.api, self.lab.namespace),
             effects=_effects(self.proxy.writes, tasks=not scenario.first),
+            statuses=sum(w.arrived and w.path.endswith("/status") for w in self.proxy.writes),
             told=_told(self.proxy.writes),
             hit=self.proxy.hit.is_set(),
             writes=len(self.proxy.writes),
@@ -159,7 +163,7 @@ class World:
         """Until it is so, and nothing has been written for a while."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            self._revive()
+            self.revive()
             last = self.proxy.writes[-1].at if self.proxy.writes else float("-inf")
             if time.monotonic() - last > QUIET_SECONDS and settled(self):
                 return
@@ -186,7 +190,19 @@ class World:
                 path = f"/api/v1/namespaces/{SYSTEM}/pods/agent-{node.name}"
                 patch = {"metadata": {"annotations": {TASK_ANNOTATION: None}}}
                 self.lab.api.request("PATCH", path, patch, content_type=MERGE)
-        self._revive()
+        self.revive()
+
+    def children(self) -> dict[str, tuple[str, int]]:
+        """UID and generation of each child that there is."""
+        found = {}
+        for kind in CHILDREN:
+            code, body = self.lab.api.request(
+                "GET", f"{PATHS[kind].format(namespace=self.lab.namespace)}/{NAME}-registry"
+            )
+            if code == 200:
+                meta = body["metadata"]
+                found[kind] = (meta["uid"], meta.get("generation", 0))
+        return found
 
     def stop_operator(self) -> None:
         """At the next step it is started anew, with `options`."""
@@ -197,7 +213,7 @@ class World:
     def restart_operator(self) -> None:
         """Returns when it leads and has seen everything once."""
         self.stop_operator()
-        self._revive()
+        self.revive()
         wait_until(lambda: "Reconciled /node-trust" in self.log, timeout=30, what="a leader")
 
     @property
@@ -209,8 +225,8 @@ class World:
         """What nodes were told since the proxy was armed."""
         return _told(self.proxy.writes)
 
-    def _revive(self) -> None:
-        """As the kubelet does, under the same name."""
+    def revive(self) -> None:
+        """Starts an operator that has ended, as the kubelet does, under the same name."""
         operator = self.lab.operator
         if operator is None or not operator.process.alive:
             self.starts += 1

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from localregistry.controller import grants, previews
-from localregistry.controller.fleet import Fleet, NodesSummary
+from localregistry.controller.fleet import Fleet, Node, NodesSummary
 from localregistry.controller.grants import Claim, Claims, Key
 from localregistry.controller.kinds import CONFIG_MAP, DAEMON_SET
 from localregistry.controller.kube import Api
@@ -239,6 +239,11 @@ class NodeTrust:
             return None
         selector = registry.spec.nodes.selector
         return previews.collect(self._fleet, registry.uid, self.document, selector)
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """All nodes, as they are known now."""
+        return self._fleet.nodes
 
     def excluded(self, node: str) -> tuple[str, ...]:
         """The registries that leave this node out."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from localregistry.controller import readiness
+from localregistry.controller import lostnode, readiness
 from localregistry.controller.causes import Causes
 from localregistry.controller.children import BeingDeleted, Children, NameConflict
 from localregistry.controller.errors import ApiError
@@ -131,7 +131,8 @@ class Steps:
             return judged
         # No watch tells what keeps the pod from running, and the Deployment does not know it.
         work.within(self._causes.again(work.registry, judged.type))
-        return await self._causes.of_registry(work.registry, live, judged)
+        judged = await self._causes.of_registry(work.registry, live, judged)
+        return lostnode.tell(judged, work.findings.claim, self._trust.nodes)
 
     async def _exposure(self, work: Work) -> None:
         naming = self._naming(work)
