@@ -114,7 +114,12 @@ def materials(source: Path, tools: Path, wheel: Path, dist: Path, work: Path) ->
         bom = (tools, "-m", "cyclonedx_py", "environment", "--output-reproducible")
         about = ("--pyproject", source / "pyproject.toml", "--mc-type", "application")
         run(*bom, *about, "--of", "JSON", "-o", bill, found)
-        names = {item["name"].lower() for item in json.loads(bill.read_text())["components"]}
+        told = json.loads(bill.read_text())
+        # pyproject.toml takes the version from the source, which the tool does not read.
+        version = generate.version_of((source / "operator/localregistry/version.py").read_text())
+        told["metadata"]["component"]["version"] = version
+        bill.write_text(json.dumps(told, indent=2) + "\n")
+        names = {item["name"].lower() for item in told["components"]}
         if wanted - names or unwanted & names:
             raise Unfit(f"{bill.name} names {sorted(names)}")
     # The wheel is what it says, and does what needs no cluster.
