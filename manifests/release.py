@@ -22,7 +22,7 @@ from pathlib import Path
 
 # Run as a file: its neighbours are found by their package's name.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from manifests import archives, generate
+from manifests import archives, generate, plain
 from manifests.image.requirements import requirements
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,7 +96,7 @@ def chart(source: Path, helm: Path, dist: Path, epoch: int) -> None:
     [made] = set(dist.glob("*.tgz")) - before
     archives.settle(made, epoch)
     rendered = generate.helm_template(str(helm), made)
-    files = generate.plain_files(rendered, generate.digest(folder))
+    files = plain.files(rendered, generate.digest(folder))
     for name in PLAIN:
         if (source / "manifests" / name).read_text() != files[name]:
             raise Unfit(f"manifests/{name} is not what the chart installs: run `make manifests`")

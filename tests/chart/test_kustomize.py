@@ -14,7 +14,7 @@ import yaml
 
 from api.apiserver import REPOSITORY, binaries
 from chart.helms import Helm, Manifest, case, of_kind
-from manifests import generate
+from manifests import plain
 
 MANIFESTS = REPOSITORY / "manifests"
 
@@ -37,15 +37,15 @@ def keyed(items: list[Manifest]) -> dict[tuple[str, str], str]:
 
 
 def test_the_default_is_what_install_yaml_holds() -> None:
-    plain = list(yaml.load_all((MANIFESTS / "install.yaml").read_text(), yaml.CSafeLoader))
-    assert keyed(built(MANIFESTS / "overlays/default")) == keyed(plain)
+    single = list(yaml.load_all((MANIFESTS / "install.yaml").read_text(), yaml.CSafeLoader))
+    assert keyed(built(MANIFESTS / "overlays/default")) == keyed(single)
 
 
 def test_the_least_privilege_is_the_charts(helms: dict[str, Helm]) -> None:
     rendered = helms["helm"].template("--set", "agent.privileged=false")
     # The order of an environment means nothing here, and kustomize changes it.
     wanted, found = (
-        generate.installed(yaml.safe_dump_all(rendered)),
+        plain.installed(yaml.safe_dump_all(rendered)),
         built(MANIFESTS / "overlays/least-privilege"),
     )
     for items in (wanted, found):

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from localregistry.version import VERSION
+from manifests import plain
 
 RENDERED = """\
 apiVersion: apiextensions.k8s.io/v1
@@ -131,8 +132,8 @@ def test_the_digest_follows_names_and_content(generator: ModuleType, tmp_path: P
     assert len({first, second, generator.digest(tmp_path)}) == 3
 
 
-def test_what_only_helm_understands_is_left_out(generator: ModuleType) -> None:
-    [_, _, deployment] = yaml.safe_load_all(generator.install(RENDERED, "abc"))
+def test_what_only_helm_understands_is_left_out() -> None:
+    [_, _, deployment] = yaml.safe_load_all(plain.install(RENDERED, "abc"))
     assert deployment["metadata"] == {
         "name": "localregistry",
         "labels": {"app.kubernetes.io/name": "localregistry"},
@@ -142,20 +143,18 @@ def test_what_only_helm_understands_is_left_out(generator: ModuleType) -> None:
     }
 
 
-def test_what_helm_runs_by_itself_is_not_installed(generator: ModuleType) -> None:
-    kinds = [item["kind"] for item in yaml.safe_load_all(generator.install(RENDERED, "abc"))]
+def test_what_helm_runs_by_itself_is_not_installed() -> None:
+    kinds = [item["kind"] for item in yaml.safe_load_all(plain.install(RENDERED, "abc"))]
     assert kinds == ["Namespace", "CustomResourceDefinition", "Deployment"]
 
 
-def test_what_helm_runs_before_it_deletes_is_what_uninstall_yaml_holds(
-    generator: ModuleType,
-) -> None:
-    [job] = yaml.safe_load_all(generator.uninstall(RENDERED, "abc"))
+def test_what_helm_runs_before_it_deletes_is_what_uninstall_yaml_holds() -> None:
+    [job] = yaml.safe_load_all(plain.uninstall(RENDERED, "abc"))
     assert job["metadata"] == {"name": "restore", "namespace": "localregistry-system"}
 
 
-def test_nodes_are_cleaned_in_a_namespace_of_its_own(generator: ModuleType) -> None:
-    documents = list(yaml.safe_load_all(generator.clean_nodes(RENDERED, "abc")))
+def test_nodes_are_cleaned_in_a_namespace_of_its_own() -> None:
+    documents = list(yaml.safe_load_all(plain.clean_nodes(RENDERED, "abc")))
     assert [item["kind"] for item in documents] == ["Namespace", "DaemonSet", "Job"]
     namespaces = {item["metadata"].get("namespace", "localregistry-clean") for item in documents}
     assert namespaces == {"localregistry-clean"}
@@ -165,7 +164,7 @@ def test_nodes_are_cleaned_in_a_namespace_of_its_own(generator: ModuleType) -> N
 
 def test_writing_twice_writes_once(generator: ModuleType, tree: Path) -> None:
     (tree / "manifests/chart/files/localregistries.yaml").unlink()
-    for name in generator.PLAIN_FILES:
+    for name in plain.FILES:
         (tree / "manifests" / name).unlink()
     written = generator.generate(tree, lambda chart: RENDERED, write=True)
     assert [path.name for path in written] == ["localregistries.yaml", *PLAIN]
