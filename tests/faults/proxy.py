@@ -113,6 +113,8 @@ class Proxy:
     hit: threading.Event = field(default_factory=threading.Event)
     _contents: dict[str, str] = field(default_factory=dict)
     _watchers: set[asyncio.Transport | None] = field(default_factory=set)
+    # Writes that the operator may still wait for.
+    hanging: int = 0
     _counted: int = 0
     _loop: asyncio.AbstractEventLoop | None = None
     _stop: asyncio.Event | None = None
@@ -231,7 +233,9 @@ class Proxy:
         if fault.crashes:
             self.crash()
         elif fault in (Fault.HANG_BEFORE, Fault.HANG_AFTER):
+            self.hanging += 1
             await asyncio.sleep(HANG_SECONDS)
+            self.hanging -= 1
         if request.transport:
             request.transport.abort()
         return web.Response(status=500)

@@ -165,7 +165,8 @@ class World:
         while True:
             self.revive()
             last = self.proxy.writes[-1].at if self.proxy.writes else float("-inf")
-            if time.monotonic() - last > QUIET_SECONDS and settled(self):
+            quiet = time.monotonic() - last > QUIET_SECONDS and not self.proxy.hanging
+            if quiet and settled(self):
                 return
             if time.monotonic() > deadline:
                 code, body = self.lab.api.request("GET", f"{self.path}/{NAME}")
