@@ -10,10 +10,11 @@
 # BuildKit builds, `--output type=image,rewrite-timestamp=true` makes that one digest.
 ARG BASE_IMAGE=docker.io/library/python:3.13-slim-trixie
 
+# pip would compile with the date of each source in it; --no-compile is said at each call, since
+# PIP_NO_COMPILE=1 means the opposite.
 FROM ${BASE_IMAGE} AS base
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
-    PIP_NO_COMPILE=1 \
     PIP_ROOT_USER_ACTION=ignore \
     PYTHONHASHSEED=0
 WORKDIR /src
@@ -29,10 +30,10 @@ RUN for list in build operator agent; do \
 FROM base AS package
 COPY --from=requirements /build.txt /build.txt
 RUN python3 -m venv --without-pip /opt/build && \
-    python3 -m pip --python /opt/build/bin/python3 install -r /build.txt
+    python3 -m pip --python /opt/build/bin/python3 install --no-compile -r /build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
-RUN python3 -m pip --python /opt/build/bin/python3 install \
+RUN python3 -m pip --python /opt/build/bin/python3 install --no-compile \
       --no-deps --no-build-isolation --target /package . && \
     rm -rf /package/bin
 
@@ -58,7 +59,7 @@ pathlib.Path(sysconfig.get_path('purelib'), 'localregistry.pth').write_text('/op
 FROM venv AS agent-venv
 COPY --from=requirements /agent.txt /agent.txt
 ARG SOURCE_DATE_EPOCH=0
-RUN python3 -m pip --python /opt/localregistry/bin/python3 install -r /agent.txt && \
+RUN python3 -m pip --python /opt/localregistry/bin/python3 install --no-compile -r /agent.txt && \
     python3 -m compileall -q -f -o 2 --invalidation-mode unchecked-hash /opt/localregistry/lib && \
     find /opt/localregistry -exec touch -hd "@${SOURCE_DATE_EPOCH}" {} +
 
@@ -93,7 +94,7 @@ LABEL org.opencontainers.image.title="localregistry agent" \
 FROM venv AS operator-venv
 COPY --from=requirements /operator.txt /operator.txt
 ARG SOURCE_DATE_EPOCH=0
-RUN python3 -m pip --python /opt/localregistry/bin/python3 install -r /operator.txt && \
+RUN python3 -m pip --python /opt/localregistry/bin/python3 install --no-compile -r /operator.txt && \
     python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash /opt/localregistry/lib && \
     find /opt/localregistry -exec touch -hd "@${SOURCE_DATE_EPOCH}" {} +
 

@@ -139,6 +139,19 @@ def test_what_is_copied_into_an_image_has_the_date_that_was_asked_for(stages: St
             assert '-exec touch -hd "@${SOURCE_DATE_EPOCH}" {} +' in last, stage
 
 
+def test_pip_compiles_nothing_by_itself(stages: Stages) -> None:
+    # What it compiles holds the date of the build, and PIP_NO_COMPILE=1 would have it compile.
+    calls = [
+        rest
+        for steps in stages.values()
+        for keyword, rest in steps
+        if keyword == "RUN" and " install " in rest
+    ]
+    assert len(calls) == 4
+    assert all(" install --no-compile " in rest for rest in calls)
+    assert "PIP_NO_COMPILE=" not in "".join(rest for keyword, rest in stages["base"])
+
+
 def test_dependencies_are_installed_where_no_source_has_been_copied(stages: Stages) -> None:
     for name in ("venv", "agent-venv", "agent-root", "operator-venv", "requirements"):
         copied = " ".join(rest for keyword, rest in stages[name] if keyword == "COPY").split()
