@@ -10,8 +10,11 @@ from e2e.images import Images
 RELEASE = "localregistry"
 
 
-def install(cluster: Cluster, images: Images, *values: str) -> None:
-    """`helm upgrade --install`; running it again changes nothing. `values` are `name=value`."""
+def install(cluster: Cluster, images: Images, *values: str, stopped: bool = False) -> None:
+    """`helm upgrade --install`; running it again changes nothing. `values` are `name=value`.
+
+    `stopped`: after a removal that was not gone through with, which holds the operator at none.
+    """
     cluster.kubectl(
         *("apply", "-f", "-"),
         input={
@@ -27,6 +30,7 @@ def install(cluster: Cluster, images: Images, *values: str) -> None:
         *("upgrade", "--install", RELEASE, str(ROOT / "manifests/chart"), "-n", SYSTEM),
         *("--set", f"image.tag={images.tag}", "--set", f"agent.image.tag={images.tag}"),
         *(part for value in values for part in ("--set", value)),
+        *(("--force-conflicts",) if stopped else ()),
         *("--wait", "--timeout", "120s"),
     )
 

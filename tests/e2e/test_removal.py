@@ -33,7 +33,7 @@ def before(clean: Cluster, built: Images, docker_node: Node) -> Iterator[Before]
     clean.kubectl("delete", "namespace", "localregistry-clean", "--ignore-not-found")
     if not clean.exists("namespace", REGISTRIES):
         clean.kubectl("apply", "-f", "-", input=demo.namespace(REGISTRIES))
-    install.install(clean, built)
+    install.install(clean, built, stopped=True)
 
 
 def as_before(cluster: Cluster, docker_node: Node, before: Before) -> None:
