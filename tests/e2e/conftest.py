@@ -28,7 +28,8 @@ def built(bare_cluster: Cluster) -> Images:
 def cluster(bare_cluster: Cluster, built: Images) -> Cluster:
     """With this tree's operator installed, and no LocalRegistry."""
     bare_cluster.kubectl("apply", "-f", "-", input=namespace(REGISTRIES))
-    install.install(bare_cluster, built)
+    # A run that was cut off may have left a removal half way.
+    install.install(bare_cluster, built, stopped=True)
     bare_cluster.kubectl("delete", LREG, "--all", "-A", "--timeout=60s")
     agents = ("daemonset", "node-agent", "-n", SYSTEM)
     if bare_cluster.exists(*agents):
