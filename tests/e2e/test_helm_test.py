@@ -18,6 +18,7 @@ def test_helm_test_passes_and_leaves_nothing(cluster: Cluster) -> None:
     assert not cluster.exists(*POD)
 
 
+@pytest.mark.long
 def test_helm_test_fails_without_an_operator_and_tells_why(cluster: Cluster) -> None:
     scale = ("scale", "deployment", RELEASE, "-n", SYSTEM)
     cluster.kubectl(*scale, "--replicas=0")

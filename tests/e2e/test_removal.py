@@ -69,6 +69,7 @@ def test_helm_uninstall_leaves_the_nodes_as_they_were(
     the_namespace_goes(clean)
 
 
+@pytest.mark.long
 def test_uninstall_yaml_does_the_same_without_helm(
     clean: Cluster, built: Images, docker_node: Node, before: Before
 ) -> None:
@@ -106,6 +107,7 @@ def test_nodes_whose_operator_was_deleted_first_are_cleaned_by_their_own_journal
     assert differences(before[0], clean.files()) == []
 
 
+@pytest.mark.long
 def test_a_node_that_does_not_answer_stops_the_removal_and_is_named(
     clean: Cluster, built: Images, docker_node: Node, before: Before
 ) -> None:
