@@ -11,8 +11,7 @@ import json
 import os
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import yaml
 
 from api.apiserver import REPOSITORY, ApiServer, binaries
+from api.operators import Operator
 from api.processes import Process, free_port, wait_until
 from api.standin import SYSTEM, NodeStandIn
 from localregistry.trust import DOCUMENT_KEY, TrustDocument
@@ -52,54 +52,6 @@ def install(api: ApiServer) -> None:
     documents = yaml.safe_load_all((REPOSITORY / "manifests/install.yaml").read_text())
     kept = [d for d in documents if d and d["kind"] not in ("Deployment",)]
     api.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=kept)
-
-
-@dataclass
-class Operator:
-    """`localregistry run`, as install.yaml's ServiceAccount."""
-
-    process: Process
-    health_port: int
-
-    @classmethod
-    def start(
-        cls,
-        lab: Lab,
-        *,
-        name: str = "operator-0",
-        options: Sequence[str] = (),
-        environment: Mapping[str, str] | None = None,
-        kubeconfig: Path | None = None,
-    ) -> Operator:
-        port = free_port()
-        command: list[str | Path] = [
-            "/usr/bin/env",
-            f"KUBECONFIG={kubeconfig or lab.operator_kubeconfig}",
-            *(f"{key}={value}" for key, value in (environment or {}).items()),
-            f"PYTHONPATH={REPOSITORY / 'operator'}",
-            sys.executable,
-            *("-m", "localregistry.cli", "run", "--identity", name),
-            *("--health-port", str(port), "--agent-port", str(lab.agent_port)),
-            *("--registry-port", str(lab.registry_port), "--log-level", "debug"),
-            *("--usage-port", str(lab.usage_port)),
-            *options,
-        ]
-        log = lab.api.directory / f"{name}-{port}.log"
-        return cls(Process.start(name, command, log), port)
-
-    def health(self, path: str) -> int:
-        """The HTTP status of /healthz or /readyz; 0 where nobody answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}{path}") as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
-        except OSError:
-            return 0
-
-    @property
-    def log(self) -> str:
-        return self.process.log.read_text(errors="replace")
 
 
 @dataclass

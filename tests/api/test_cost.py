@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from api.apiserver import ADMIN_TOKEN, ApiServer
-from api.lab import PATIENCE, Lab, Operator, open_lab
+from api.lab import PATIENCE, Lab, open_lab
+from api.operators import Operator
 from api.processes import wait_until
 from api.standin import SYSTEM
 from metric_table import value

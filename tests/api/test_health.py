@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from api.apiserver import REPOSITORY, ApiServer
-from api.lab import PATIENCE, Lab, Operator, open_lab
+from api.lab import PATIENCE, Lab, open_lab
+from api.operators import Operator
 from api.processes import wait_until
 from api.test_process import settle
 from localregistry.controller.health import SILENT_SECONDS

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from api.apiserver import REPOSITORY, ApiServer
-from api.lab import LREG, PATIENCE, Lab, Operator, open_lab
+from api.lab import LREG, PATIENCE, Lab, open_lab
+from api.operators import Operator
 from api.processes import wait_until
 
 

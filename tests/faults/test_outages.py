@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from api.lab import LREG, Operator
+from api.lab import LREG
+from api.operators import Operator
 from api.processes import wait_until
 from api.standin import SYSTEM
 from faults.proxy import Fault
