@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from api.apiserver import binaries
 from api.processes import Process, free_port, wait_until
 from bench import blobs, controller, controller_scale
@@ -21,6 +23,7 @@ def by_name(figures: list[Figure]) -> dict[str, Figure]:
     return {figure.what: figure for figure in figures}
 
 
+@pytest.mark.long
 def test_the_operator_is_measured_beside_a_bare_client() -> None:
     found, versions = controller.measure(frozenset({"P1", "P2", "P3", "P4", "P7"}), SHORT)
     assert set(found) == {"P1", "P2", "P3", "P4", "P7"}

@@ -120,6 +120,7 @@ def test_the_nodes_are_told_to_forget_and_nothing_of_the_operator_stays(lab: Lab
     assert lab.get("deployment", "dev-registry")["metadata"]["generation"] == generation
 
 
+@pytest.mark.long
 def test_it_may_be_run_again_and_finds_nothing_to_do(lab: Lab) -> None:
     assert restore(lab)[0] == 0
     code, output = restore(lab)
@@ -142,6 +143,7 @@ def test_a_ready_node_that_does_not_confirm_is_named_and_nothing_is_deleted(lab:
     assert there(lab) == []
 
 
+@pytest.mark.long
 def test_a_node_that_could_not_undo_it_is_named_with_its_words(lab: Lab) -> None:
     uid = lab.get(LREG, "dev")["metadata"]["uid"]
     refused = NodeResult(NodeReason.RELOAD_BLOCKED, "dockerd would not start again")
@@ -151,6 +153,7 @@ def test_a_node_that_could_not_undo_it_is_named_with_its_words(lab: Lab) -> None
     assert "node-a ReloadBlocked: dockerd would not start again" in output
 
 
+@pytest.mark.long
 def test_force_goes_on_without_it_and_says_how_to_clean_it(lab: Lab) -> None:
     lab.nodes["node-b"].silent = True
     code, output = restore(lab, "--seconds", "4", "--force")
@@ -207,6 +210,7 @@ def test_a_registry_that_was_waiting_to_be_deleted_goes(lab: Lab) -> None:
     wait_until(lambda: not lab.exists(LREG, "dev"), timeout=5, what="the LocalRegistry to go")
 
 
+@pytest.mark.long
 def test_somebody_elses_finalizer_stays(lab: Lab) -> None:
     patch = '{"metadata": {"finalizers": ["localregistry.dev/node-trust", "example.com/mine"]}}'
     command = ("patch", LREG, "dev", "-n", lab.namespace, "--type=merge", "-p", patch)

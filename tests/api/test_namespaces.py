@@ -64,7 +64,13 @@ def requests(lab: Lab, since: float) -> Counter[str]:
     )
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["all answer", "a node is silent"])
+@pytest.mark.parametrize(
+    "silent",
+    [
+        pytest.param(False, id="all answer"),
+        pytest.param(True, id="a node is silent", marks=pytest.mark.long),
+    ],
+)
 def test_a_namespace_goes_within_a_minute_and_costs_few_requests(lab: Lab, silent: bool) -> None:
     lab.nodes["node-b"].silent = silent
     started = delete_namespace(lab)
