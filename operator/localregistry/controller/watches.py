@@ -82,6 +82,10 @@ async def watch(sinks: Sinks, *, namespace: str, beat: Callable[[], None] = lamb
         if not finished.done():
             finished.set_exception(_in_short(error))
 
+    def failed(error: BaseException) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(loop.call_later, STOP_SECONDS, finish, error)
+
     def run() -> None:
         error: BaseException | None = None
         try:
@@ -93,10 +97,14 @@ async def watch(sinks: Sinks, *, namespace: str, beat: Callable[[], None] = lamb
             loop.call_soon_threadsafe(finish, error)
 
     thread = threading.Thread(target=run, name="watches", daemon=True)
+    running = logging.getLogger("kopf._core.reactor.running")
+    failures = _Failures(failed)
+    running.addHandler(failures)
     thread.start()
     try:
         await finished
     finally:
+        running.removeHandler(failures)
         stop.set()
         await asyncio.to_thread(thread.join, STOP_SECONDS)
 
@@ -122,8 +130,22 @@ class _InShort(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
         if error and _refusal(error):
-            record.exc_info = None
+            record.exc_info, record.refused = None, error
         return True
+
+
+class _Failures(logging.Handler):
+    """kopf logs what ends its watches before it ends, and now and then hangs in between: seen where
+    an event came at that very moment. Then nothing is watched and nothing is wrong to see."""
+
+    def __init__(self, failed: Callable[[BaseException], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._failed = failed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else getattr(record, "refused", None)
+        if error:
+            self._failed(error)
 
 
 # One object, so that it is added once to each logger.

@@ -174,6 +174,29 @@ class Refused(Exception):
 
 
 @pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("too old resource version"), "^too old resource version$"),
+        (Refused(404), "refuses a watch: 404 page not found"),
+    ],
+    ids=["a fault", "a refusal"],
+)
+async def test_a_failure_after_which_kopf_never_ends_ends_the_operator_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    monkeypatch.setattr(watches, "STOP_SECONDS", 0.2)
+
+    async def watching(sinks: Sinks, namespace: str, stop: threading.Event) -> None:
+        logging.getLogger("kopf._core.reactor.running").error("It has failed", exc_info=error)
+        await until_stopped(stop)
+
+    instead(monkeypatch, watching)
+    with pytest.raises(Exception, match=told):
+        await asyncio.wait_for(watch(collecting([]), namespace=SYSTEM), HANG_SECONDS)
+    assert not alive()
+
+
+@pytest.mark.parametrize(
     ("error", "short"),
     [
         (ExceptionGroup("g", [Refused(404)]), True),
