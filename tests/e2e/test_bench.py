@@ -5,6 +5,8 @@ Times are not judged, but for what no machine may miss.
 
 from __future__ import annotations
 
+import pytest
+
 from bench import cold_start, throughput
 from bench.figures import Figure
 from bench.plan import SHORT
@@ -27,6 +29,7 @@ def test_a_cold_start_is_measured_beside_bare_manifests(clean: Cluster) -> None:
     assert versions["runtimes"].count(",") == len(clean.nodes()) - 1
 
 
+@pytest.mark.long
 def test_throughput_is_measured_and_nothing_stays_in_the_ingress_controller(
     clean: Cluster,
 ) -> None:
