@@ -66,8 +66,8 @@ def test_an_api_server_that_is_away_is_waited_for(
     world.reset(first=False)
     starts = world.starts
     outcome = world.run(scenario, disturbed=away(world, how, "/", seconds))
-    # The work goes on for 13 s after the last renewal, which may be 2 s old when the short one
-    # begins; the next may come 4 s after its end. Of the long one the operator ends once, and waits.
+    # The work goes on for 13 s after the last renewal: that may be 2 s old when the short one
+    # begins, and the next may come 4 s after its end. Of the long one the operator ends once.
     assert world.starts - starts == (0 if seconds < 13 else 1)
     assert outcome.seconds - seconds - QUIET_SECONDS < BACK_SECONDS
     time.sleep(5)
