@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
+import select
 import subprocess
 import time
-import urllib.error
-import urllib.request
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,15 +71,29 @@ class Registry:
             raise AssertionError(f"{error}: {self.storage}, not {summary}") from None
 
 
-def _send(method: str, url: str, data: bytes | None = None) -> tuple[int, str]:
-    headers = {"Content-Type": "application/octet-stream"}
-    request = urllib.request.Request(url, data, headers, method=method)
+def _send(method: str, url: str, data: bytes = b"") -> tuple[int, str]:
+    """Status and Location. An engine that refuses answers before it has read all, and closes soon
+    after: whoever goes on sending never reads the answer."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            answer.read()
-            return answer.status, str(answer.headers.get("Location"))
-    except urllib.error.HTTPError as error:
-        return error.code, ""
+        connection.putrequest(method, f"{parts.path}?{parts.query}" if parts.query else parts.path)
+        connection.putheader("Content-Type", "application/octet-stream")
+        connection.putheader("Content-Length", str(len(data)))
+        connection.endheaders()
+        sock, left = connection.sock, memoryview(data)
+        sock.setblocking(False)
+        while left:
+            answered, _, _ = select.select([sock], [sock], [], 30)
+            if answered:
+                break
+            left = left[sock.send(left) :]
+        sock.settimeout(30)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, str(answer.getheader("Location"))
+    finally:
+        connection.close()
 
 
 def rest(lab: Lab) -> None:
