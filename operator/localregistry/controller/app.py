@@ -30,8 +30,9 @@ from localregistry.controller.probe import Pusher
 from localregistry.controller.reconcile import Reconciler
 from localregistry.controller.settings import Settings
 from localregistry.controller.usages import Usages
-from localregistry.controller.watches import AGENTS, Sinks, watch
+from localregistry.controller.watches import Sinks, watch
 from localregistry.controller.workqueue import WorkQueue
+from localregistry.resources import node_agent
 from localregistry.spec.registry import InvalidSpec, LocalRegistry
 
 logger = logging.getLogger(__name__)
@@ -189,7 +190,7 @@ class Controller:
         """All LocalRegistries, nodes and agents as they are now."""
         self._fleet.listing()
         nodes = await self._api.list_all(NODE)
-        pods = await self._api.list_all(POD, self._namespace, labels=AGENTS)
+        pods = await self._api.list_all(POD, self._namespace, labels=node_agent.PODS)
         self._fleet.replace(nodes, pods)
         # Last, since workers go on meanwhile: what they have seen newly must be in this list, or
         # its trust would be withdrawn below.

@@ -60,7 +60,7 @@ class Finalizer:
     async def hold(self, body: Body) -> Body:
         """Puts it there, before anything that needs it; returns the LocalRegistry."""
         finalizers = body["metadata"].get("finalizers") or ()
-        return await self._patch(body, [*finalizers, names.FINALIZER])
+        return await put_finalizers(self._api, body, [*finalizers, names.FINALIZER])
 
     async def finish(self, body: Body, registry: LocalRegistry | None) -> float | None:
         """One look at a LocalRegistry that is being deleted: when to look again, or None.
@@ -68,7 +68,6 @@ class Finalizer:
         `registry` is None where its spec cannot be read: then its claim stays.
         """
         meta = body["metadata"]
-        finalizers = list(meta.get("finalizers") or ())
         if not self.holds(body):
             return None
         if self._trust.covers(meta["uid"]):
@@ -83,7 +82,7 @@ class Finalizer:
             return min(self._later(meta["uid"]), max(LOOK_AGAIN, LONGEST_WAIT - waited))
         if registry:
             await self._reclaim(registry)
-        await self._patch(body, [f for f in finalizers if f != names.FINALIZER])
+        await let_go(self._api, body)
         note = f"Withdrew the trust in LocalRegistry {meta['namespace']}/{meta['name']}"
         if waiting:
             late = "; ".join(f"{node} {why}" for node, why in sorted(waiting.items())[:10])
@@ -118,14 +117,23 @@ class Finalizer:
             await self._api.delete(CLAIM, claim)
             logger.info("Deleted PersistentVolumeClaim of %s/%s", registry.namespace, registry.name)
 
-    async def _patch(self, body: Body, finalizers: list[str]) -> Body:
-        meta = body["metadata"]
-        patch = {
-            "metadata": {
-                # Somebody else's finalizer that came meanwhile must not be lost: 409, read again.
-                "resourceVersion": meta["resourceVersion"],
-                "uid": meta["uid"],
-                "finalizers": finalizers,
-            }
+
+async def put_finalizers(api: Api, body: Body, finalizers: list[str]) -> Body:
+    """Writes them on the LocalRegistry as it was read; returns it. Raises ApiError 409 where it has
+    changed since."""
+    meta = body["metadata"]
+    patch = {
+        "metadata": {
+            # Somebody else's finalizer that came meanwhile must not be lost: 409, read again.
+            "resourceVersion": meta["resourceVersion"],
+            "uid": meta["uid"],
+            "finalizers": finalizers,
         }
-        return await self._api.merge_patch(LOCAL_REGISTRY, meta["namespace"], meta["name"], patch)
+    }
+    return await api.merge_patch(LOCAL_REGISTRY, meta["namespace"], meta["name"], patch)
+
+
+async def let_go(api: Api, body: Body) -> Body:
+    """Takes our finalizer off it, and nobody else's."""
+    kept = [item for item in body["metadata"].get("finalizers") or () if item != names.FINALIZER]
+    return await put_finalizers(api, body, kept)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import aiohttp
 
 from localregistry.controller import leader
 from localregistry.controller.errors import ApiError
+from localregistry.controller.finalizer import Finalizer, let_go
 from localregistry.controller.kinds import (
     CONFIG_MAP,
     DAEMON_SET,
@@ -26,11 +27,9 @@ from localregistry.controller.kinds import (
     Kind,
 )
 from localregistry.controller.kube import Api
-from localregistry.controller.watches import AGENTS
 from localregistry.controller.withdrawal import Outcome, Withdrawal
 from localregistry.resources import node_agent, trust_config
 from localregistry.resources.config import OperatorConfig
-from localregistry.spec import names
 from localregistry.trust import AGENT_PORT, DOCUMENT_KEY, Damaged, TrustDocument
 
 # An operator that is told to end has 30 s; one that was killed leaves a Lease of 15 s.
@@ -40,6 +39,8 @@ PODS_SECONDS = 30.0
 LOOK_SECONDS = 0.5
 # What somebody else writes at the same moment is read again.
 ATTEMPTS = 5
+
+Body = dict[str, Any]
 
 
 class CannotLeave(Exception):
@@ -187,7 +188,7 @@ class Leaving:
     async def _agents_gone(self) -> None:
         """The agents' pods end by themselves; an install right after this should find none."""
         deadline = time.monotonic() + PODS_SECONDS
-        while await self._api.list_all(POD, self._namespace, labels=AGENTS):
+        while await self._api.list_all(POD, self._namespace, labels=node_agent.PODS):
             if time.monotonic() > deadline:
                 self._say("Some agents' pods are still ending")
                 return
@@ -202,51 +203,42 @@ class Leaving:
                 return  # no CRD, and so none of them
             raise
         for body in bodies:
-            await self._release(body["metadata"]["namespace"], body["metadata"]["name"])
+            await self._afresh(LOCAL_REGISTRY, body, self._release)
         if bodies:
             self._say(
                 f"{len(bodies)} LocalRegistries stay, with registry and images, and no node trusts"
                 " their names any more. They can be deleted, now or later"
             )
 
-    async def _release(self, namespace: str, name: str) -> None:
-        for attempt in range(ATTEMPTS):
-            body = await self._api.get(LOCAL_REGISTRY, namespace, name)
-            if body is None or names.FINALIZER not in (body["metadata"].get("finalizers") or ()):
+    async def _release(self, body: Body) -> None:
+        if Finalizer.holds(body):
+            await let_go(self._api, body)
+
+    async def _delete(self, kind: Kind, name: str) -> None:
+        """Deletes it where it is there."""
+        body = await self._api.get(kind, self._namespace, name)
+        await self._afresh(kind, body, lambda found: self._api.delete(kind, found))
+
+    async def _afresh(
+        self, kind: Kind, body: Body | None, act: Callable[[Body], Awaitable[None]]
+    ) -> None:
+        """Acts on an object as it was read; on what somebody else wrote meanwhile, once more."""
+        for left in reversed(range(ATTEMPTS)):
+            if body is None:
                 return
-            meta = body["metadata"]
-            kept = [item for item in meta["finalizers"] if item != names.FINALIZER]
-            patch = {
-                "metadata": {
-                    "uid": meta["uid"],
-                    "resourceVersion": meta["resourceVersion"],
-                    "finalizers": kept,
-                }
-            }
             try:
-                await self._api.merge_patch(LOCAL_REGISTRY, namespace, name, patch)
+                await act(body)
                 return
             except ApiError as error:
                 if error.not_found:
                     return
-                if not error.stale or attempt == ATTEMPTS - 1:
+                if not error.stale or not left:
                     raise
-
-    async def _delete(self, kind: Kind, name: str) -> None:
-        """Deletes it where it is there; what changed in between is read again."""
-        for attempt in range(ATTEMPTS):
-            body = await self._api.get(kind, self._namespace, name)
-            if body is None:
-                return
-            try:
-                await self._api.delete(kind, body)
-                return
-            except ApiError as error:
-                if not error.stale or attempt == ATTEMPTS - 1:
-                    raise
+            meta = body["metadata"]
+            body = await self._api.get(kind, meta["namespace"], meta["name"])
 
 
-def _trusts(body: dict[str, Any]) -> bool:
+def _trusts(body: Body) -> bool:
     """Whether a trust ConfigMap names registries, or may."""
     try:
         return bool(TrustDocument.from_json((body.get("data") or {})[DOCUMENT_KEY]).registries)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 
+from localregistry.resources.config import OperatorConfig
 from localregistry.trust import AGENT_PORT
 
 # An API server that is away is waited for this long; a Job of Helm's has 5 minutes in all.
@@ -37,7 +38,7 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--namespace",
-        default=environ.get("POD_NAMESPACE") or "localregistry-system",
+        default=environ.get("POD_NAMESPACE") or OperatorConfig().namespace,
         help="the operator's own namespace [$POD_NAMESPACE]",
     )
     parser.add_argument(

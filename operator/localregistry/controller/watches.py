@@ -26,7 +26,8 @@ from localregistry.controller.kinds import (
     POD,
     Kind,
 )
-from localregistry.resources.node_agent import COMPONENT as AGENT_COMPONENT
+from localregistry.resources import node_agent
+from localregistry.resources.meta import MANAGED
 from localregistry.spec import names
 
 logger = logging.getLogger(__name__)
@@ -39,9 +40,6 @@ STOP_SECONDS = 8.0
 REFUSALS = (401, 403, 404)
 # How often the watches' event loop says that it is not blocked.
 BEAT_SECONDS = 5.0
-
-MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
-AGENTS = f"{MANAGED},{names.COMPONENT_LABEL}={AGENT_COMPONENT}"
 
 Body = dict[str, Any]
 
@@ -184,7 +182,7 @@ async def _beating(
 async def _watch(sinks: Sinks, namespace: str, stop: threading.Event) -> None:
     cluster = dict.fromkeys(CHILD_KINDS, MANAGED)
     own = {
-        POD: AGENTS,
+        POD: node_agent.PODS,
         CONFIG_MAP: MANAGED,
         DAEMON_SET: MANAGED,
     }

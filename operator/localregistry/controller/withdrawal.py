@@ -14,7 +14,7 @@ from localregistry.controller.kinds import NODE, POD
 from localregistry.controller.kube import Api
 from localregistry.controller.nodetasks import NodeTasks
 from localregistry.controller.poller import Poller
-from localregistry.controller.watches import AGENTS
+from localregistry.resources import node_agent
 from localregistry.trust import TrustDocument
 
 # Nodes and agents are listed anew this often: it is a matter of seconds, no watch is worth it.
@@ -113,7 +113,7 @@ class Withdrawal:
     async def _list(self) -> None:
         self._fleet.listing()
         nodes = await self._api.list_all(NODE)
-        pods = await self._api.list_all(POD, self._namespace, labels=AGENTS)
+        pods = await self._api.list_all(POD, self._namespace, labels=node_agent.PODS)
         before = dict(self._fleet.pods)
         self._fleet.replace(nodes, pods)
         for name, pod in self._fleet.pods.items():

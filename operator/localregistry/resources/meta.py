@@ -22,6 +22,9 @@ from localregistry.spec.registry import LocalRegistry
 
 REGISTRY = "registry"
 
+# Selects every object that the operator writes.
+MANAGED = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
+
 
 def selector(name: str, instance: str, component: str) -> dict[str, str]:
     """The labels that select pods: never those that an upgrade may change."""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from localregistry.spec.names import COMPONENT_LABEL
 from localregistry.trust import AGENT_PORT, TASK_ANNOTATION
 
 from . import trust_config
 from .config import OperatorConfig
-from .meta import labels, selector
+from .meta import MANAGED, labels, selector
 
 NAME = "node-agent"
 COMPONENT = "node-agent"
 CONTAINER = "agent"
 PORT_NAME = "status"
+
+# Selects the agents' pods.
+PODS = f"{MANAGED},{COMPONENT_LABEL}={COMPONENT}"
 
 HOST_PATH = "/host"
 TRUST_PATH = "/var/run/localregistry/trust"
