@@ -29,7 +29,7 @@ class Lab:
         self.restart()
         self.before = self.node.snapshot()
 
-    def restart(self) -> None:
+    def restart(self, *, clean: bool = False) -> None:
         self.agent = app.assemble(
             host=HostRoot(self.node.root),
             state_dir=self.directory / "state",
@@ -39,6 +39,7 @@ class Lab:
             calls=self.calls,
             clock=self.clock,
             log=self.logged.append,
+            clean=clean,
         )
 
     def tell(self, *wanted: TrustedRegistry, runtime: str = RUNTIME, excluded: str = "") -> str:

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from localregistry.agent import app, endpoint
+from localregistry.agent import app
 from localregistry.agent.server import Server
 from localregistry.trust import NodeReason, Report, Task, TrustDocument
 
-from .looplab import RUNTIME, Lab
+from .looplab import RUNTIME
 from .standins import registry
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    monkeypatch.setattr(endpoint, "peer", lambda _: 77)
-    made = Lab(tmp_path)
-    yield made
-    made.close()
 
 
 def _get(port: int, request: bytes) -> bytes:

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from localregistry.agent import endpoint
 from localregistry.agent.agent import CHECK_SECONDS, CLOSE_CHECK_SECONDS
 from localregistry.agent.guest import Guest
 from localregistry.agent.watch import Watch
 
 from .looplab import FILE, Lab
 from .standins import registry
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    monkeypatch.setattr(endpoint, "peer", lambda _: 77)
-    made = Lab(tmp_path)
-    yield made
-    made.close()
 
 
 def test_an_idle_agent_asks_nobody(lab: Lab) -> None:

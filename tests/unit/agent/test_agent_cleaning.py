@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from localregistry.agent import app, endpoint
+from localregistry.agent import app
 from localregistry.agent.agent import Agent
-from localregistry.agent.paths import HostRoot
 
 from .looplab import FILE, Lab
 from .standins import registry
 
 
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    monkeypatch.setattr(endpoint, "peer", lambda _: 77)
-    made = Lab(tmp_path)
-    yield made
-    made.close()
-
-
 def cleaner(lab: Lab) -> Agent:
     """An agent without document and task, as after the operator's namespace went."""
     lab.agent.close()
-    return app.assemble(
-        host=HostRoot(lab.node.root),
-        state_dir=lab.directory / "state",
-        trust_file=lab.directory / "none",
-        task_file=lab.directory / "none",
-        processes=lab.node.processes,
-        calls=lab.calls,
-        clock=lab.clock,
-        log=lab.logged.append,
-        clean=True,
-    )
+    for name in ("trust.json", "task"):
+        (lab.directory / name).unlink(missing_ok=True)
+    lab.restart(clean=True)
+    return lab.agent
 
 
 def steps(agent: Agent) -> None:

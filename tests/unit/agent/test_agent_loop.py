@@ -5,26 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from localregistry.agent import app, endpoint, files
+from localregistry.agent import app, files
 from localregistry.agent.agent import CHECK_SECONDS
 from localregistry.agent.paths import HostRoot
 from localregistry.trust import NodeReason, Report
 
 from .looplab import FILE, RUNTIME, Lab
 from .standins import registry
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    monkeypatch.setattr(endpoint, "peer", lambda _: 77)
-    made = Lab(tmp_path)
-    yield made
-    made.close()
 
 
 def test_without_a_task_the_agent_does_nothing(lab: Lab) -> None:

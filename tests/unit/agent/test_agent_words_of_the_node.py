@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +39,6 @@ def test_paths_are_those_of_the_node(root: str, text: str, known: str) -> None:
 @pytest.fixture(autouse=True)
 def _of_the_node_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "peer", peer)
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    monkeypatch.setattr(endpoint, "peer", lambda _: 77)
-    made = Lab(tmp_path)
-    yield made
-    made.close()
 
 
 REFUSALS = {
