@@ -50,12 +50,14 @@ def beside(cluster: Cluster, name: str) -> Iterator[Endpoint]:
     config["storage"]["filesystem"]["rootdirectory"] = f"{folder}/data"
     config["http"] |= {"addr": f":{PORT}"}
     config["http"]["debug"]["addr"] = f":{DEBUG_PORT}"
-    engine = Path(run_kind("tools", "registry").splitlines()[-1]) / "registry"
+    # What `docker cp` would copy of a link is the link.
+    engine = (Path(run_kind("tools", "registry").splitlines()[-1]) / "registry").resolve()
     node.run(f"mkdir -p {folder}/data")
     try:
         devices = node.run(f"stat -c %d {path} {folder}").split()
         assert devices[0] == devices[1], f"{folder} is on another disk than {path}"
-        subprocess.run(["docker", "cp", "-q", str(engine), f"{node.name}:{folder}/"], check=True)
+        target = f"{node.name}:{folder}/registry"
+        subprocess.run(["docker", "cp", "-q", str(engine), target], check=True)
         node.run(f"printf %s {shlex.quote(yaml.safe_dump(config))} > {folder}/config.yml")
         # The shell becomes the engine, so that its pid is the engine's.
         serve = f"echo $$ > {folder}/pid; exec {folder}/registry serve {folder}/config.yml"

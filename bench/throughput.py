@@ -75,10 +75,11 @@ class Client:
 
 @contextmanager
 def client(stage: Stage) -> Iterator[Client]:
-    """In the network of a worker that is not the registry's, as a node's runtime is."""
+    """In the network of a node that is not the registry's, as a node's runtime is. One with
+    containerd: `kubectl exec` does not reach into pods of this cluster's Docker node."""
     cluster = stage.cluster
     busy = node_of(cluster, NAME).name
-    node = next(n for n in cluster.nodes() if n.name != busy and "control-plane" not in n.name)
+    node = next(n for n in cluster.nodes() if n.name != busy and n.runtime == "containerd")
     body = {
         "apiVersion": "v1",
         "kind": "Pod",
