@@ -25,6 +25,9 @@ RELOAD_SECONDS = 5.0
 # ones find no directory for more.
 LONGEST_REFERENCE = 255
 
+# Their references cannot hold an address in brackets, whatever file stands for it.
+WITHOUT_IPV6 = {"containerd-1.6"}
+
 
 def _docker_takes(node: Node, hosts: tuple[str, ...]) -> None:
     docker = node.runtime
@@ -148,7 +151,13 @@ def test_pulls_of_ten_thousand_hosts_go_where_their_files_say(node: Node) -> Non
 
 @only("hosts.toml")
 def test_pulls_of_every_address_go_where_its_file_says(node: Node) -> None:
-    _pulls_arrive(node, GOOD_ADDRESSES)
+    hosts = GOOD_ADDRESSES
+    if node.kind.name in WITHOUT_IPV6:
+        hosts = tuple(host for host in hosts if not host.startswith("["))
+        refused = [host for host in GOOD_ADDRESSES if host not in hosts]
+        for host, words in _refusals(node, refused).items():
+            assert "invalid reference format" in words, host
+    _pulls_arrive(node, hosts)
 
 
 @only("hosts.toml")
