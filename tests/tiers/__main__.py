@@ -9,14 +9,16 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+# A JUnit report of each tier: what failed and how long each test took, after the run as well.
+REPORTS = ROOT / "reports"
 
 LINT: tuple[tuple[str, ...], ...] = (
     (str(BIN / "ruff"), "format", "--check", "operator", "tests", "manifests", "bench"),
@@ -37,12 +39,15 @@ EXPECTED = {
 
 # Processes by default, and with --long. Each of the agent's tests has a node of its own, each
 # process of `api` and `faults` an API server; they wait more than they compute.
-SIDE_BY_SIDE = {"agent": (4, 10), "api": (2, 2), "faults": (3, 4)}
+SIDE_BY_SIDE = {"unit": (2, 2), "agent": (4, 10), "api": (3, 3), "faults": (4, 4)}
 
 # How tests are given to them. Those of a file of `api` share what they set up, and the last of its
 # files judges all others.
 BY_TEST = ("--maxschedchunk=2",)
 BY_FILE = {"api": ("--dist=loadfile", "--no-loadscope-reorder")}
+
+# Of each tier's files the summary names so many.
+SLOWEST = 3
 
 # Tests of a tier that do without what its folder's conftest builds.
 BESIDE = {"agent": ["tests/agent_files"]}
@@ -57,6 +62,8 @@ class Result:
     failed: int = 0
     skipped: int = 0
     seconds: float = 0.0
+    # Seconds of each file's tests; where processes run side by side they add up to more.
+    files: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @property
     def good(self) -> bool:
@@ -101,24 +108,31 @@ def lint() -> Result:
 
 def pytest(tier: str, *, long: bool) -> Result:
     result = Result(tier)
-    extra = ["-m", "long or not long"] if long else []
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        folders = [f"tests/{tier}", *BESIDE.get(tier, ())]
-        command = [sys.executable, "-m", "pytest", *folders, f"--junit-xml={report}"]
-        if tier in SIDE_BY_SIDE:
-            extra += [f"--numprocesses={SIDE_BY_SIDE[tier][long]}", *BY_FILE.get(tier, BY_TEST)]
-        command += ["-q", "--durations=5", *extra]
-        code = subprocess.run(command, check=False).returncode
-        if report.exists():
-            suite = next(ElementTree.parse(report).iter("testsuite"))
-            counts = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors")}
-            result.skipped = int(suite.get("skipped", 0))
-            result.failed = counts["failures"] + counts["errors"]
-            result.passed = counts["tests"] - result.failed - result.skipped
+    report = REPORTS / f"{tier}.xml"
+    report.unlink(missing_ok=True)
+    folders = [f"tests/{tier}", *BESIDE.get(tier, ())]
+    command = [sys.executable, "-m", "pytest", *folders, f"--junit-xml={report}", "-q"]
+    if long:
+        command += ["-m", "long or not long"]
+    if tier in SIDE_BY_SIDE:
+        command += [f"--numprocesses={SIDE_BY_SIDE[tier][long]}", *BY_FILE.get(tier, BY_TEST)]
+    code = subprocess.run(command, check=False).returncode
+    if report.exists():
+        read(report, result)
     if code and not result.failed:
         result.failed = 1
     return result
+
+
+def read(report: Path, result: Result) -> None:
+    suite = next(ElementTree.parse(report).iter("testsuite"))
+    counts = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors")}
+    result.skipped = int(suite.get("skipped", 0))
+    result.failed = counts["failures"] + counts["errors"]
+    result.passed = counts["tests"] - result.failed - result.skipped
+    for case in suite.iter("testcase"):
+        file = case.get("classname", "").rpartition(".")[2]
+        result.files[file] += float(case.get("time", 0))
 
 
 def summarize(results: list[Result]) -> int:
@@ -129,6 +143,8 @@ def summarize(results: list[Result]) -> int:
             f"{mark} {result.tier:5} {result.passed:5} passed {result.failed:3} failed "
             f"{result.skipped:3} skipped  {result.seconds:6.1f} s"
         )
+        for file in sorted(result.files, key=result.files.__getitem__, reverse=True)[:SLOWEST]:
+            print(f"         {result.files[file]:6.1f} s {file}")
     passed, failed = sum(r.passed for r in results), sum(r.failed for r in results)
     print(f"{passed} passed, {failed} failed, {sum(r.skipped for r in results)} skipped")
     return 0 if all(result.good for result in results) else 1
