@@ -95,7 +95,7 @@ class Stage:
         those on its Lease."""
         return [
             event
-            for event in self.api.audit()
+            for event in self.api.audit(since=since)
             if str(event.get("userAgent", "")).startswith((OPERATOR, KOPF))
             and (event.get("objectRef") or {}).get("resource") != "leases"
             and epoch(event["requestReceivedTimestamp"]) >= since

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from api.apiserver import REPOSITORY, ApiServer, binaries
+from api.auditlog import epoch
 from api.operators import Operator
 from api.processes import Process, free_port, wait_until
 from api.standin import SYSTEM, NodeStandIn
@@ -239,7 +240,8 @@ class Lab:
     def requests(self, since: float) -> list[Body]:
         start = time.time() - (time.monotonic() - since)
         found = []
-        for event in self.api.audit():
+        # What was received since then has ended since then.
+        for event in self.api.audit(since=start):
             if not event.get("userAgent", "").startswith(OPERATOR):
                 continue
             # All but its own Lease: a list, at its start, is of those of other installs.
@@ -247,7 +249,7 @@ class Lab:
                 "verb"
             ] != "list":
                 continue
-            if _epoch(event["requestReceivedTimestamp"]) >= start:
+            if epoch(event["requestReceivedTimestamp"]) >= start:
                 found.append(event)
         return found
 
@@ -310,9 +312,3 @@ def open_lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
         yield lab
     finally:
         lab.close()
-
-
-def _epoch(timestamp: str) -> float:
-    import datetime
-
-    return datetime.datetime.fromisoformat(timestamp).timestamp()
