@@ -19,7 +19,7 @@ from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
 from localregistry.controller.fleet import Fleet
 from localregistry.controller.grants import Key
-from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD
+from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD, Kind
 from localregistry.controller.latecomers import late_names
 from localregistry.controller.metrics import Metrics, Result, Sources, Subject
 from localregistry.controller.news import Echoes, News
@@ -28,6 +28,7 @@ from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.poller import Poller
 from localregistry.controller.probe import Pusher
 from localregistry.controller.reconcile import Reconciler
+from localregistry.controller.rollcall import RollCall
 from localregistry.controller.settings import Settings
 from localregistry.controller.usages import Usages
 from localregistry.controller.watches import Sinks, watch
@@ -111,8 +112,9 @@ class Controller:
             echoes,
             add=self.queue.add,
             hurry=functools.partial(self.queue.add, urgent=True),
-            later=lambda *arguments: asyncio.get_running_loop().call_later(*arguments),
+            later=_call_later,
         )
+        self._calls = RollCall(self._known, self._missing, later=_call_later)
 
     async def run(self) -> None:
         """Runs until cancelled; raises where the process should end and be started anew."""
@@ -235,32 +237,58 @@ class Controller:
                 logger.warning("Could not start yet: %s", error)
                 await asyncio.sleep(CRD_WAIT)
 
+    def _known(self, kind: Kind) -> dict[str, Any]:
+        """What there must be of a kind, for a roll call: see _missing."""
+        if kind == NODE:
+            return {name: name for name in self._fleet.nodes}
+        if kind == POD:
+            return {pod.uid: pod for pod in self._fleet.pods.values()}
+        return self._reconciler.known(kind)
+
+    def _missing(self, kind: Kind, what: Any) -> None:
+        """Went while nothing was watched: as if a watch had told so."""
+        if kind == NODE:
+            self._node({"metadata": {"name": what}}, True)
+        elif kind == POD:
+            self._agent({"metadata": {"uid": what.uid}, "spec": {"nodeName": what.node}}, True)
+        else:
+            self.queue.add(what)
+
     def _sinks(self) -> Sinks:
+        def registry(body: dict[str, Any]) -> None:
+            self._calls.seen(body["metadata"]["uid"])
+            self._news.tell_parent(_key(body), body)
+
         def child(body: dict[str, Any]) -> None:
+            self._calls.seen(body["metadata"]["uid"])
             key = owner_key(body)
             if key:
                 self._news.tell(key, body)
 
-        def node(body: dict[str, Any], gone: bool) -> None:
-            name = body["metadata"]["name"]
-            before = self._fleet.nodes.get(name)
-            if self._fleet.observe_node(body, gone=gone):
-                self._tasks.tell(name)
-                self._node_news(self._trust.selection.moved(before, self._fleet.nodes.get(name)))
-
-        def agent(body: dict[str, Any], gone: bool) -> None:
-            if self._fleet.observe_pod(body, gone=gone):
-                name = body["spec"]["nodeName"]
-                self._tasks.tell(name)
-                self._poller.soon(name)
-
         return Sinks(
-            registry=lambda body: self._news.tell_parent(_key(body), body),
+            registry=registry,
             child=child,
-            node=node,
-            agent=agent,
+            node=self._node,
+            agent=self._agent,
             trust=lambda: self.queue.add(TRUST),
+            listing=self._calls.listing,
+            listed=self._calls.listed,
         )
+
+    def _node(self, body: dict[str, Any], gone: bool) -> None:
+        name = body["metadata"]["name"]
+        self._calls.seen(name)
+        before = self._fleet.nodes.get(name)
+        if self._fleet.observe_node(body, gone=gone):
+            self._tasks.tell(name)
+            self._node_news(self._trust.selection.moved(before, self._fleet.nodes.get(name)))
+
+    def _agent(self, body: dict[str, Any], gone: bool) -> None:
+        self._calls.seen(body["metadata"]["uid"])
+        if self._fleet.observe_pod(body, gone=gone):
+            name = body["spec"]["nodeName"]
+            self._tasks.tell(name)
+            self._poller.soon(name)
 
     def _node_news(self, uids: set[str] | None) -> None:
         for claim in self._trust.claims:
@@ -270,3 +298,7 @@ class Controller:
 
 def _key(body: dict[str, Any]) -> Key:
     return body["metadata"]["namespace"], body["metadata"]["name"]
+
+
+def _call_later(*arguments: Any) -> object:
+    return asyncio.get_running_loop().call_later(*arguments)

@@ -13,7 +13,7 @@ from localregistry.controller.events import Events
 from localregistry.controller.finalizer import Finalizer
 from localregistry.controller.fleet import NodesSummary
 from localregistry.controller.grants import Key
-from localregistry.controller.kinds import LOCAL_REGISTRY, SERVICE
+from localregistry.controller.kinds import LOCAL_REGISTRY, SERVICE, Kind
 from localregistry.controller.kube import Api
 from localregistry.controller.metrics import NodeState
 from localregistry.controller.news import Echoes
@@ -105,6 +105,13 @@ class Reconciler:
         if later is not None:
             work.within(later)
         return work.again
+
+    def known(self, kind: Kind) -> dict[str, Key]:
+        """The LocalRegistries, or their children of this kind, by UID; and whom to reconcile where
+        one of them is not there any more."""
+        if kind == LOCAL_REGISTRY:
+            return {uid: key for key, uid in self._uids.items()}
+        return self._steps.children.known(kind)
 
     def nodes(self) -> Mapping[NodeState, int]:
         """The nodes by how far they are, summed over the registries that configure nodes."""

@@ -89,6 +89,10 @@ class Steps:
                 work.within(LOOK_AGAIN)
                 work.found(which, reason, str(error))
 
+    @property
+    def children(self) -> Children:
+        return self._children
+
     def forget(self, uid: str) -> None:
         """This LocalRegistry is going."""
         self._children.forget(uid)

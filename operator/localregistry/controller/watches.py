@@ -16,16 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import kopf
 
 from localregistry.controller.kinds import (
     CHILD_KINDS,
     CONFIG_MAP,
     DAEMON_SET,
+    LOCAL_REGISTRY,
     NODE,
     POD,
     Kind,
 )
+from localregistry.controller.listings import Listings
 from localregistry.resources import node_agent
 from localregistry.resources.meta import MANAGED
 from localregistry.spec import names
@@ -50,13 +53,18 @@ class WatchesEnded(RuntimeError):
 
 @dataclass(frozen=True)
 class Sinks:
-    """Where events go. None of these may block or raise: kopf swallows errors."""
+    """Where events go. None of these may block or raise: kopf swallows errors.
+
+    `listing` and `listed`: a watch of this kind is begun anew, see Listings.
+    """
 
     registry: Callable[[Body], None]
     child: Callable[[Body], None]
     node: Callable[[Body, bool], None]
     agent: Callable[[Body, bool], None]
     trust: Callable[[], None]
+    listing: Callable[[Kind], None]
+    listed: Callable[[Kind], None]
 
 
 async def watch(sinks: Sinks, *, namespace: str, beat: Callable[[], None] = lambda: None) -> None:
@@ -220,6 +228,8 @@ def _handing_over(sinks: Sinks, loop: asyncio.AbstractEventLoop) -> Sinks:
         node=over(sinks.node),
         agent=over(sinks.agent),
         trust=over(sinks.trust),
+        listing=over(sinks.listing),
+        listed=over(sinks.listed),
     )
 
 
@@ -230,7 +240,8 @@ def _call(
 
 
 def _cluster(sinks: Sinks) -> kopf.OperatorRegistry:
-    registry = _registry()
+    kinds = (*CHILD_KINDS, LOCAL_REGISTRY, NODE)
+    registry = _registry(Listings(kinds, listing=sinks.listing, listed=sinks.listed))
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
     async def on_registry(body: kopf.Body, **_: Any) -> None:
@@ -252,7 +263,18 @@ def _cluster(sinks: Sinks) -> kopf.OperatorRegistry:
 
 
 def _own(sinks: Sinks) -> kopf.OperatorRegistry:
-    registry = _registry()
+    # Of the two others there is one each, and what is done about them is to look.
+    def listing(kind: Kind) -> None:
+        if kind == POD:
+            sinks.listing(kind)
+
+    def listed(kind: Kind) -> None:
+        if kind == POD:
+            sinks.listed(kind)
+        else:
+            sinks.trust()
+
+    registry = _registry(Listings((POD, CONFIG_MAP, DAEMON_SET), listing=listing, listed=listed))
 
     @kopf.on.event(POD.group, POD.version, POD.plural, registry=registry)
     async def on_agent(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002
@@ -268,9 +290,14 @@ def _own(sinks: Sinks) -> kopf.OperatorRegistry:
     return registry
 
 
-def _registry() -> kopf.OperatorRegistry:
+def _registry(listings: Listings) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(_login)
+
+    async def login(**arguments: Any) -> kopf.AiohttpSession | None:
+        info = _login(**arguments)
+        return _session(info, listings) if info else None
+
+    kopf.on.login(registry=registry)(login)
     return registry
 
 
@@ -301,4 +328,19 @@ def _login(**arguments: Any) -> kopf.ConnectionInfo | None:
         server=f"https://{host}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}",
         ca_path=str(SERVICE_ACCOUNT / "ca.crt"),
         token=token.read_text().strip(),
+    )
+
+
+def _session(info: kopf.ConnectionInfo, listings: Listings) -> kopf.AiohttpSession:
+    """The session that kopf would make, but one that tells of its requests; kopf closes it."""
+    connector = aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context())
+    session = aiohttp.ClientSession(
+        connector=connector,
+        headers=info.as_http_headers(),
+        proxy=info.proxy_url,
+        trust_env=info.trust_env,
+        trace_configs=[listings.tracing()],
+    )
+    return kopf.AiohttpSession(
+        aiohttp_session=session, server=info.server, default_namespace=info.default_namespace
     )

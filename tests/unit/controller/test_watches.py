@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from localregistry.controller import watches
+from localregistry.controller.kinds import SERVICE
 from localregistry.controller.watches import Sinks, WatchesEnded, watch
 from unit.controller.bodies import SYSTEM, until
 
@@ -26,7 +27,8 @@ def collecting(into: list[tuple[Any, ...]]) -> Sinks:
     def sink(name: str) -> Callable[..., None]:
         return lambda *arguments: into.append((name, threading.current_thread().name, *arguments))
 
-    return Sinks(*(sink(name) for name in ("registry", "child", "node", "agent", "trust")))
+    names = ("registry", "child", "node", "agent", "trust", "listing", "listed")
+    return Sinks(*(sink(name) for name in names))
 
 
 def alive() -> list[str]:
@@ -51,12 +53,14 @@ async def test_events_come_over_to_the_loop_that_asked_in_their_order(
         sinks.node({"kind": "Node"}, True)
         sinks.agent({"kind": "Pod"}, False)
         sinks.trust()
+        sinks.listing(SERVICE)
+        sinks.listed(SERVICE)
         await until_stopped(stop)
 
     instead(monkeypatch, watching)
     came: list[tuple[Any, ...]] = []
     running = asyncio.create_task(watch(collecting(came), namespace=SYSTEM))
-    await until(lambda: len(came) == 5)
+    await until(lambda: len(came) == 7)
     here = threading.current_thread().name
     assert came == [
         ("registry", here, {"kind": "LocalRegistry", "seen": SYSTEM}),
@@ -64,6 +68,8 @@ async def test_events_come_over_to_the_loop_that_asked_in_their_order(
         ("node", here, {"kind": "Node"}, True),
         ("agent", here, {"kind": "Pod"}, False),
         ("trust", here),
+        ("listing", here, SERVICE),
+        ("listed", here, SERVICE),
     ]
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
