@@ -13,6 +13,7 @@ class Reason(StrEnum):
     READY = "Ready"  # storage, registry and nodes are ready
     SUSPENDED = "Suspended"  # spec.suspend: nothing is touched
     TERMINATING = "Terminating"  # being deleted: trust is withdrawn from the nodes
+    OPERATOR_REMOVED = "OperatorRemoved"  # written by `restore`: nobody looks after it any more
 
     # Any condition: why nothing could be done
     INVALID_SPEC = "InvalidSpec"  # admission had not seen a rule that the operator checks again
