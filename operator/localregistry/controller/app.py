@@ -19,6 +19,7 @@ from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
 from localregistry.controller.fleet import Fleet
 from localregistry.controller.grants import Key
+from localregistry.controller.hearing import Hearing
 from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD, Kind
 from localregistry.controller.latecomers import late_names
 from localregistry.controller.metrics import Metrics, Result, Sources, Subject
@@ -46,6 +47,8 @@ TRUST: Key = ("", "node-trust")
 WORKERS = 4
 # Answers of several agents within this time make one run.
 NODE_NEWS_SECONDS = 0.1
+# What several parts of Kubernetes say of one pod at a time, too.
+EVENT_NEWS_SECONDS = 1.0
 # While the API server is away its return must be noticed quickly; a fault of one object may wait.
 UNREACHABLE_BACKOFF = 10.0
 CRD_WAIT = 2.0
@@ -105,8 +108,15 @@ class Controller:
             every=settings.usage_seconds,
         )
         echoes = Echoes()
+        self._hearing = Hearing(
+            api, changed=lambda key: self.queue.add_after(key, EVENT_NEWS_SECONDS)
+        )
         self._reconciler = Reconciler(
-            api, config, self._trust, posts, push=push, usages=self._usages, echoes=echoes
+            *(api, config, self._trust, posts),
+            push=push,
+            usages=self._usages,
+            echoes=echoes,
+            hearing=self._hearing,
         )
         self._news = News(
             echoes,
@@ -127,7 +137,10 @@ class Controller:
         with self._metrics.leading(sources):
             await self._patiently(self._trust.load)
             await self._patiently(self._relist)
-            await self._all()
+            try:
+                await self._all()
+            finally:
+                await self._hearing.close()
 
     def watches_silent(self) -> float:
         """Seconds since the watches' event loop gave a sign of life; 0 before they start."""

@@ -13,6 +13,7 @@ from localregistry.controller.events import Events
 from localregistry.controller.finalizer import Finalizer
 from localregistry.controller.fleet import NodesSummary
 from localregistry.controller.grants import Key
+from localregistry.controller.hearing import Hearing
 from localregistry.controller.kinds import LOCAL_REGISTRY, SERVICE, Kind
 from localregistry.controller.kube import Api
 from localregistry.controller.metrics import NodeState
@@ -47,6 +48,7 @@ class Reconciler:
         push: Callable[[str, str], Awaitable[bool]],
         usages: Usages | None = None,
         echoes: Echoes | None = None,
+        hearing: Hearing | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
@@ -54,7 +56,9 @@ class Reconciler:
         self._policy = config.host_policy
         self._usages = usages
         self._echoes = echoes = echoes or Echoes()
-        self._steps = Steps(api, config, trust, push=push, echoes=echoes, clock=clock)
+        self._steps = Steps(
+            *(api, config, trust), push=push, echoes=echoes, hearing=hearing, clock=clock
+        )
         self._status = StatusWriter(api, posts, wrote=echoes.wrote, clock=clock)
         self._finalizer = Finalizer(api, trust, posts)
         self._uids: dict[Key, str] = {}
@@ -78,7 +82,10 @@ class Reconciler:
         try:
             registry = LocalRegistry.from_body(body)
         except InvalidSpec as error:
+            self._steps.at_rest(body["metadata"]["uid"])
             return await self._invalid(key, body, str(error))
+        if registry.deleted or registry.spec.suspend:
+            self._steps.at_rest(registry.uid)
         if registry.deleted:
             return await self._finish(key, body, registry)
         if registry.spec.suspend:
