@@ -15,7 +15,7 @@ OWN_TYPES = frozenset(
 )
 MOUNTINFO = "/proc/self/mountinfo"
 # Of the file system itself, whoever mounted it how: this container has its own mount read-only, and
-# that says nothing. ext4 with errors=remount-ro shows the second one instead from Linux 6.14 on.
+# that says nothing. With errors=remount-ro newer ext4 (seen with Linux 6.18) shows the second one.
 READ_ONLY = frozenset({"ro", "emergency_ro", "shutdown"})
 
 

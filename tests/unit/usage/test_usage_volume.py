@@ -77,7 +77,7 @@ BROKEN = "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw,errors=remount-ro,emergen
     ids=[
         "this mount is read-only, its file system is not",
         "the file system is",
-        "as Linux shows it since 6.14",
+        "as newer ext4 shows it after an error",
         "one that was shut down",
         "a folder of the node's disk, which is",
         "a share that takes writes",
