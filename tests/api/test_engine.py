@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 import json
+import os
 import subprocess
 import urllib.error
 import urllib.request
@@ -52,6 +55,11 @@ class Engine:
         status, headers, _ = self.send("POST", f"/v2/{REPOSITORY}/blobs/uploads/")
         assert status == 202
         return headers["Location"]
+
+    def taken(self) -> int:
+        """Bytes of uploads that are not at their end."""
+        uploads = self.root.glob("docker/registry/v2/repositories/**/_uploads/*/data")
+        return sum(path.stat().st_size for path in uploads)
 
     def is_up(self) -> bool:
         self.process.check()
@@ -110,6 +118,36 @@ def test_an_upload_goes_on_after_a_restart_by_a_relative_location(engine: Engine
     assert engine.push_blob(image.layer, image.layer_digest, location) == 201
 
 
+def test_a_push_that_a_kill_cut_off_is_seen_by_nobody_and_succeeds_the_next_time(
+    engine: Engine,
+) -> None:
+    content = os.urandom(8 << 20)
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    blob = f"/v2/{REPOSITORY}/blobs/{digest}"
+    kept = ProbeImage.of(UID)
+    assert engine.push_blob(kept.layer, kept.layer_digest) == 201
+    location = engine.start_upload()
+    connection = http.client.HTTPConnection(engine.url.removeprefix("http://"), timeout=10)
+    try:
+        connection.putrequest("PATCH", location)
+        connection.putheader("Content-Type", _BYTES)
+        connection.putheader("Content-Length", str(len(content)))
+        connection.endheaders()
+        connection.send(content[: len(content) // 2])
+        wait_until(lambda: engine.taken() > 0, timeout=20, what="some of it on the disk")
+        engine.process.stop(kill=True)
+    finally:
+        connection.close()
+    assert engine.taken() > 0, "nothing was cut off, so nothing was seen"
+    engine.process.restart()
+    wait_until(engine.is_up, timeout=20, what="the restarted engine")
+    assert engine.send("HEAD", blob)[0] == 404
+    assert engine.send("GET", f"/v2/{REPOSITORY}/blobs/{kept.layer_digest}")[2] == kept.layer
+    # As a client does that pushes again: docker begins a new upload.
+    assert engine.push_blob(content, digest) == 201
+    assert engine.send("GET", blob)[2] == content
+
+
 def test_a_deletion_is_allowed_and_metrics_are_on_their_own_port(engine: Engine) -> None:
     image = ProbeImage.of(UID)
     assert engine.push_blob(image.layer, image.layer_digest) == 201
@@ -135,7 +173,8 @@ def test_sick_storage_makes_the_readiness_probe_fail_and_mends(engine: Engine) -
 
 
 def test_storage_that_turns_read_only_takes_no_push_and_gives_what_it_has(engine: Engine) -> None:
-    """The engine's own check of its health only reads, so nothing but the refused push tells."""
+    """The engine's own check of its health only reads, so of it nothing but the refused push
+    tells."""
     image = ProbeImage.of(UID)
     disk = str(engine.root)
     subprocess.run(["mount", "-t", "tmpfs", "none", disk], check=True)

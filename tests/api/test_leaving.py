@@ -97,6 +97,11 @@ def finalizers(lab: Lab) -> list[str]:
     return list(lab.get(LREG, "dev")["metadata"].get("finalizers", []))
 
 
+def said(lab: Lab) -> dict[str, tuple[str, str]]:
+    conditions = lab.get(LREG, "dev")["status"]["conditions"]
+    return {c["type"]: (c["status"], c["reason"]) for c in conditions}
+
+
 def there(lab: Lab) -> list[str]:
     return [name for kind, name in OBJECTS if lab.exists(kind, name, SYSTEM)]
 
@@ -118,6 +123,43 @@ def test_the_nodes_are_told_to_forget_and_nothing_of_the_operator_stays(lab: Lab
     assert finalizers(lab) == []
     assert trusted not in told(lab)
     assert lab.get("deployment", "dev-registry")["metadata"]["generation"] == generation
+
+
+def test_the_status_says_that_the_operator_was_removed_until_one_is_back(lab: Lab) -> None:
+    """Nobody would correct it: who reads `Ready` must not be told that nodes pull from there."""
+    claim = lab.get(LREG, "dev")["status"]["storage"]["claimUID"]
+    assert restore(lab)[0] == 0
+    assert said(lab) == {
+        "Ready": ("False", "OperatorRemoved"),
+        "StorageReady": ("Unknown", "OperatorRemoved"),
+        "RegistryAvailable": ("Unknown", "OperatorRemoved"),
+        "Exposed": ("Unknown", "OperatorRemoved"),
+        "NodesReady": ("False", "OperatorRemoved"),
+    }
+    status = lab.get(LREG, "dev")["status"]
+    assert status["nodes"] == {"summary": "-"}
+    assert status["storage"]["claimUID"] == claim
+    version = lab.get(LREG, "dev")["metadata"]["resourceVersion"]
+    assert restore(lab)[0] == 0
+    assert lab.get(LREG, "dev")["metadata"]["resourceVersion"] == version, "it was said already"
+    lab.start_operator()
+    lab.wait_for("dev", "RegistryAvailable", "DeploymentAvailable", status="True")
+    assert "OperatorRemoved" not in {reason for _, reason in said(lab).values()}
+    assert lab.get(LREG, "dev")["status"]["storage"]["claimUID"] == claim
+
+
+def test_without_the_right_to_say_so_all_else_is_done(lab: Lab) -> None:
+    """As with the rights of an earlier version, which had no such line."""
+    documents = yaml.safe_load_all((REPOSITORY / "manifests/uninstall.yaml").read_text())
+    [role] = [document for document in documents if document["kind"] == "ClusterRole"]
+    kept = [rule for rule in role["rules"] if rule["resources"] != ["localregistries/status"]]
+    assert len(kept) == len(role["rules"]) - 1
+    lab.api.kubectl("apply", "--server-side", "-f", "-", input=role | {"rules": kept})
+    before = said(lab)
+    code, output = restore(lab)
+    assert code == 0, output
+    assert "Their statuses stay as they were" in output
+    assert (there(lab), finalizers(lab), said(lab)) == ([], [], before)
 
 
 @pytest.mark.long

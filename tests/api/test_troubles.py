@@ -137,6 +137,24 @@ def test_events_are_read_while_something_is_wrong_and_not_before_or_after(lab: L
     assert len(_lists(lab, started)) == 1
 
 
+def test_while_something_is_wrong_events_are_read_after_news_and_else_left_alone(lab: Lab) -> None:
+    lab.apply("dev", storage={"ephemeral": True})
+    rolls_out(lab)
+    scheduler(lab, "FailedScheduling", "0/3 nodes are available: 3 Insufficient memory.")
+    lab.wait_for("dev", "Ready", "PodUnschedulable", status="False", timeout=SECONDS)
+    # The watch begins with what is there already, which is read once more.
+    time.sleep(5)
+    since = time.monotonic()
+    scheduler(lab, "FailedScheduling", "of somebody else's pod", pod="web-1")
+    time.sleep(35)
+    assert _lists(lab, since) == []
+    assert lab.condition("dev")["reason"] == "PodUnschedulable"
+    scheduler(lab, "Scheduled", "Successfully assigned", kind="Normal")
+    kubelet(lab, "FailedMount", 'MountVolume.SetUp failed for volume "data": exit status 32')
+    lab.wait_for("dev", "RegistryAvailable", "VolumeNotMounted", timeout=10)
+    assert 1 <= len(_lists(lab, since)) <= 2
+
+
 def _lists(lab: Lab, since: float) -> list[str]:
     return [
         event["requestURI"]

@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.parse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
 class Registry:
     """One that is Ready, with its usage process; `push` and `pull` go to the engine."""
 
-    def __init__(self, lab: Lab, *, disk: str = "", **spec: Any) -> None:
+    def __init__(self, lab: Lab, *, disk: str = "", image: str = "", **spec: Any) -> None:
         self.lab = lab
         lab.add_node("node-a")
         lab.apply("dev", **spec)
@@ -44,6 +45,9 @@ class Registry:
         if disk:
             mount = ["mount", "-t", "tmpfs", "-o", f"size={disk}", "tmpfs", str(self.data)]
             subprocess.run(mount, check=True)
+        if image:
+            options = "loop,errors=remount-ro"
+            subprocess.run(["mount", "-o", options, image, str(self.data)], check=True)
         lab.bring_up("dev")
         self.process: Process = lab.measure(address)
         lab.wait_for("dev", "Ready", "Ready", timeout=20)
@@ -173,3 +177,36 @@ def test_a_full_volume_is_warned_of_fails_pushes_and_serves_pulls(lab: Lab) -> N
         for process in lab.registries:
             process.stop(kill=True)
         subprocess.run(["umount", str(registry.data)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_a_file_system_that_its_kernel_made_read_only_is_told_and_pulls_go_on(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """By an error that ext4 takes for one of its own, on a disk that is a file."""
+    image = tmp_path / "disk"
+    with image.open("wb") as file:
+        file.truncate(64 * MIB)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    registry = Registry(lab, image=str(image))
+    try:
+        code, kept = registry.push(5 * MIB)
+        assert code == 201
+        rest(lab)
+        errors = Path("/sys/fs/ext4", Path(_device(registry.data)).name, "trigger_fs_error")
+        errors.write_text("by the test")
+        told = lab.wait_for("dev", "StorageReady", "VolumeReadOnly", status="False", timeout=30)
+        assert "repair the file system" in told["message"]
+        assert lab.condition("dev")["reason"] == "VolumeReadOnly"
+        assert lab.condition("dev", "NodesReady")["status"] == "True"
+        assert _send("POST", f"{registry.url}/uploads/")[0] == 500, "a push does not even begin"
+        assert registry.pull(kept) == 200
+    finally:
+        for process in lab.registries:
+            process.stop(kill=True)
+        subprocess.run(["umount", str(registry.data)], check=True)
+
+
+def _device(mounted: Path) -> str:
+    command = ["findmnt", "--noheadings", "--output", "SOURCE", "--mountpoint", str(mounted)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

@@ -253,10 +253,11 @@ class Proxy:
     async def _watch(
         self, request: web.BaseRequest, upstream: aiohttp.ClientSession
     ) -> web.StreamResponse:
+        expired = _status(410, "Expired", "too old resource version")
         if self.streams.expired(request):
-            return web.json_response(
-                _status(410, "Expired", "too old resource version"), status=410
-            )
+            return web.json_response(expired, status=410)
+        if self.streams.forgets(request):
+            return web.Response(text=json.dumps({"type": "ERROR", "object": expired}) + "\n")
         async with self._forward(request, upstream) as answer:
             response = web.StreamResponse(status=answer.status, headers=_headers(answer))
             response.enable_chunked_encoding()

@@ -18,13 +18,15 @@ class Streams:
     """Sets of plurals (`localregistries`, `nodes`, …), changed by a test from its own thread.
 
     `held` passes nothing on until it is let go; `dropping` loses events for ever; `gone` answers
-    410 to each watch; `cut` ends a running watch at its next event; `old` answers a LIST with what
-    an earlier one said.
+    410 to each watch; `forgotten` tells the next one, by an event as an API server does, that the
+    place where it was is not known any more; `cut` ends a running watch at its next event; `old`
+    answers a LIST with what an earlier one said.
     """
 
     held: set[str] = field(default_factory=set)
     dropping: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    forgotten: set[str] = field(default_factory=set)
     cut: set[str] = field(default_factory=set)
     old: set[str] = field(default_factory=set)
     dropped: int = 0
@@ -34,13 +36,20 @@ class Streams:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def clear(self) -> None:
-        for which in (self.held, self.dropping, self.gone, self.cut, self.old):
+        for which in (self.held, self.dropping, self.gone, self.forgotten, self.cut, self.old):
             which.clear()
 
     def expired(self, request: web.BaseRequest) -> bool:
         expired = plural(request) in self.gone
         self.refused += expired
         return expired
+
+    def forgets(self, request: web.BaseRequest) -> bool:
+        if plural(request) not in self.forgotten:
+            return False
+        self.forgotten.discard(plural(request))
+        self.refused += 1
+        return True
 
     def listed(self, request: web.BaseRequest, body: bytes) -> None:
         """Keeps a LIST's answer, unless old ones are wanted of it."""

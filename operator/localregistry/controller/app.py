@@ -19,7 +19,8 @@ from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
 from localregistry.controller.fleet import Fleet
 from localregistry.controller.grants import Key
-from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD
+from localregistry.controller.hearing import Hearing
+from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD, Kind
 from localregistry.controller.latecomers import late_names
 from localregistry.controller.metrics import Metrics, Result, Sources, Subject
 from localregistry.controller.news import Echoes, News
@@ -28,6 +29,7 @@ from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.poller import Poller
 from localregistry.controller.probe import Pusher
 from localregistry.controller.reconcile import Reconciler
+from localregistry.controller.rollcall import RollCall
 from localregistry.controller.settings import Settings
 from localregistry.controller.usages import Usages
 from localregistry.controller.watches import Sinks, watch
@@ -45,6 +47,8 @@ TRUST: Key = ("", "node-trust")
 WORKERS = 4
 # Answers of several agents within this time make one run.
 NODE_NEWS_SECONDS = 0.1
+# What several parts of Kubernetes say of one pod at a time, too.
+EVENT_NEWS_SECONDS = 1.0
 # While the API server is away its return must be noticed quickly; a fault of one object may wait.
 UNREACHABLE_BACKOFF = 10.0
 CRD_WAIT = 2.0
@@ -104,15 +108,23 @@ class Controller:
             every=settings.usage_seconds,
         )
         echoes = Echoes()
+        self._hearing = Hearing(
+            api, changed=lambda key: self.queue.add_after(key, EVENT_NEWS_SECONDS)
+        )
         self._reconciler = Reconciler(
-            api, config, self._trust, posts, push=push, usages=self._usages, echoes=echoes
+            *(api, config, self._trust, posts),
+            push=push,
+            usages=self._usages,
+            echoes=echoes,
+            hearing=self._hearing,
         )
         self._news = News(
             echoes,
             add=self.queue.add,
             hurry=functools.partial(self.queue.add, urgent=True),
-            later=lambda *arguments: asyncio.get_running_loop().call_later(*arguments),
+            later=_call_later,
         )
+        self._calls = RollCall(self._known, self._missing, later=_call_later)
 
     async def run(self) -> None:
         """Runs until cancelled; raises where the process should end and be started anew."""
@@ -125,7 +137,10 @@ class Controller:
         with self._metrics.leading(sources):
             await self._patiently(self._trust.load)
             await self._patiently(self._relist)
-            await self._all()
+            try:
+                await self._all()
+            finally:
+                await self._hearing.close()
 
     def watches_silent(self) -> float:
         """Seconds since the watches' event loop gave a sign of life; 0 before they start."""
@@ -235,32 +250,58 @@ class Controller:
                 logger.warning("Could not start yet: %s", error)
                 await asyncio.sleep(CRD_WAIT)
 
+    def _known(self, kind: Kind) -> dict[str, Any]:
+        """What there must be of a kind, for a roll call: see _missing."""
+        if kind == NODE:
+            return {name: name for name in self._fleet.nodes}
+        if kind == POD:
+            return {pod.uid: pod for pod in self._fleet.pods.values()}
+        return self._reconciler.known(kind)
+
+    def _missing(self, kind: Kind, what: Any) -> None:
+        """Went while nothing was watched: as if a watch had told so."""
+        if kind == NODE:
+            self._node({"metadata": {"name": what}}, True)
+        elif kind == POD:
+            self._agent({"metadata": {"uid": what.uid}, "spec": {"nodeName": what.node}}, True)
+        else:
+            self.queue.add(what)
+
     def _sinks(self) -> Sinks:
+        def registry(body: dict[str, Any]) -> None:
+            self._calls.seen(body["metadata"]["uid"])
+            self._news.tell_parent(_key(body), body)
+
         def child(body: dict[str, Any]) -> None:
+            self._calls.seen(body["metadata"]["uid"])
             key = owner_key(body)
             if key:
                 self._news.tell(key, body)
 
-        def node(body: dict[str, Any], gone: bool) -> None:
-            name = body["metadata"]["name"]
-            before = self._fleet.nodes.get(name)
-            if self._fleet.observe_node(body, gone=gone):
-                self._tasks.tell(name)
-                self._node_news(self._trust.selection.moved(before, self._fleet.nodes.get(name)))
-
-        def agent(body: dict[str, Any], gone: bool) -> None:
-            if self._fleet.observe_pod(body, gone=gone):
-                name = body["spec"]["nodeName"]
-                self._tasks.tell(name)
-                self._poller.soon(name)
-
         return Sinks(
-            registry=lambda body: self._news.tell_parent(_key(body), body),
+            registry=registry,
             child=child,
-            node=node,
-            agent=agent,
+            node=self._node,
+            agent=self._agent,
             trust=lambda: self.queue.add(TRUST),
+            listing=self._calls.listing,
+            listed=self._calls.listed,
         )
+
+    def _node(self, body: dict[str, Any], gone: bool) -> None:
+        name = body["metadata"]["name"]
+        self._calls.seen(name)
+        before = self._fleet.nodes.get(name)
+        if self._fleet.observe_node(body, gone=gone):
+            self._tasks.tell(name)
+            self._node_news(self._trust.selection.moved(before, self._fleet.nodes.get(name)))
+
+    def _agent(self, body: dict[str, Any], gone: bool) -> None:
+        self._calls.seen(body["metadata"]["uid"])
+        if self._fleet.observe_pod(body, gone=gone):
+            name = body["spec"]["nodeName"]
+            self._tasks.tell(name)
+            self._poller.soon(name)
 
     def _node_news(self, uids: set[str] | None) -> None:
         for claim in self._trust.claims:
@@ -270,3 +311,7 @@ class Controller:
 
 def _key(body: dict[str, Any]) -> Key:
     return body["metadata"]["namespace"], body["metadata"]["name"]
+
+
+def _call_later(*arguments: Any) -> object:
+    return asyncio.get_running_loop().call_later(*arguments)

@@ -1,7 +1,7 @@
 """Asks the API for the Events that say why a registry does not come up: read when it is needed.
 
-Nothing is asked while all is well or for the first seconds of a start, nothing is watched and
-nothing kept: the one right for it is to list Events. Failing to read them is no failure of a run.
+Nothing is asked while all is well or for the first seconds of a start, and then only after news of
+Events, where those can be heard of. Failing to read them is no failure of a run.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from localregistry.controller import claimstate, eventwords
 from localregistry.controller.errors import ApiError
+from localregistry.controller.hearing import Hearing
 from localregistry.controller.kinds import EVENT
 from localregistry.controller.kube import Api
 from localregistry.controller.timestamps import epoch
@@ -24,6 +26,7 @@ from localregistry.spec.registry import LocalRegistry
 logger = logging.getLogger(__name__)
 
 Body = Mapping[str, Any]
+W = TypeVar("W")
 
 # A pod whose image the node has is ready sooner, and takes no look at Events.
 PATIENCE = 5.0
@@ -41,41 +44,97 @@ FROM_EVENTS = frozenset(
 )
 
 
-class Causes:
-    """`clock` is seconds since 1970, as conditions are dated by it."""
+# Where Events are heard of: what else no watch tells this registry, as the loss of its node where
+# its nodes are not managed. That costs applies that change nothing, and no LIST.
+HEARD_AGAIN = 30.0
+# What was read stands for so long, where no news of it was heard: an Event may be lost.
+READ_AGAIN = 300.0
 
-    def __init__(self, api: Api, *, clock: Callable[[], float] = time.time) -> None:
+
+@dataclass(frozen=True)
+class _Read:
+    """What Events have said: `words` as eventwords has them. `of`: what it was said about, `news`
+    what had been heard by then."""
+
+    words: Any
+    of: str
+    news: int
+    at: float
+
+
+class Causes:
+    """`clock` is seconds since 1970, as conditions are dated by it; `hearing` tells of news."""
+
+    def __init__(
+        self, api: Api, *, hearing: Hearing | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         self._api = api
+        self._hearing = hearing
         self._clock = clock
+        self._asked: set[str] = set()
+        # By UID and kind of what is asked about; of registries that are not well only.
+        self._read: dict[tuple[str, str], _Read] = {}
+
+    def start(self, uid: str) -> None:
+        """A run for this LocalRegistry begins."""
+        self._asked.discard(uid)
+
+    def end(self, uid: str) -> None:
+        """It has ended. Who was asked for nothing in it is well, and is listened to no more."""
+        if uid not in self._asked:
+            self.forget(uid)
+
+    def forget(self, uid: str) -> None:
+        self._asked.discard(uid)
+        for kind in ("Pod", "PersistentVolumeClaim"):
+            self._read.pop((uid, kind), None)
+        if self._hearing:
+            self._hearing.leave(uid)
 
     async def of_registry(
         self, registry: LocalRegistry, deployment: Body, judged: Condition
     ) -> Condition:
         """`judged` (RegistryAvailable, not True) with its cause, if there are words for one."""
+        self._asked.add(registry.uid)
         if not self._due(registry, judged.type):
             return judged
-        on_pods = {"regarding.kind": "Pod"}
-        told = eventwords.of_deployment(await self._events(registry, on_pods), deployment)
+        pods = eventwords.pods_of(deployment)
+        told = await self._words(
+            registry,
+            {"regarding.kind": "Pod"},
+            of=pods.pattern,
+            words=lambda events: eventwords.of_pods(events, pods),
+        )
         if cause := eventwords.of_pod(told):
             return Condition(judged.type, ConditionStatus.FALSE, cause.reason, cause.message)
         return judged if told else _stands(registry, judged)
 
     async def of_claim(self, registry: LocalRegistry, claim: Body, judged: Condition) -> Condition:
         """`judged` (StorageReady of a claim that waits) with what it waits for."""
+        self._asked.add(registry.uid)
         if not self._due(registry, judged.type):
             return judged
         on_claim = {
             "regarding.kind": "PersistentVolumeClaim",
             "regarding.uid": str(claim["metadata"]["uid"]),
         }
-        words = eventwords.of_claim(await self._events(registry, on_claim))
+        words = await self._words(
+            registry,
+            on_claim,
+            of=str(claim["metadata"]["uid"]),
+            words=eventwords.of_claim,
+            claims=(str(claim["metadata"]["name"]),),
+        )
         if words is None:
             return _stands(registry, judged)
         return claimstate.pending(registry, claim, words=words[0], failed=words[1])
 
     def again(self, registry: LocalRegistry, which: ConditionType) -> float:
         """When to look again for as long as the condition is not True, in seconds."""
-        return LOOK_AGAIN if self._due(registry, which) else PATIENCE
+        if not self._due(registry, which):
+            return PATIENCE
+        heard = self._hearing is not None and self._hearing.news(registry) is not None
+        return HEARD_AGAIN if heard else LOOK_AGAIN
 
     def _due(self, registry: LocalRegistry, which: ConditionType) -> bool:
         """Whether it has lasted for long enough to be no mere start."""
@@ -84,6 +143,31 @@ class Causes:
             return False
         since = self._clock() - epoch(before.get("lastTransitionTime"))
         return before.get("reason") in FROM_EVENTS or not 0 <= since < PATIENCE
+
+    async def _words(
+        self,
+        registry: LocalRegistry,
+        fields: Mapping[str, str],
+        *,
+        of: str,
+        words: Callable[[list[Body]], W],
+        claims: tuple[str, ...] = (),
+    ) -> W:
+        """What the Events say now: read, unless nothing is new since they were."""
+        news: int | None = None
+        if self._hearing:
+            self._hearing.follow(registry, claims)
+            news = self._hearing.news(registry)
+        place = (registry.uid, fields["regarding.kind"])
+        known = self._read.get(place)
+        fresh = known is not None and 0 <= self._clock() - known.at < READ_AGAIN
+        if known and fresh and (known.of, known.news) == (of, news):
+            found: W = known.words
+            return found
+        found = words(await self._events(registry, fields))
+        if news is not None:
+            self._read[place] = _Read(found, of, news, self._clock())
+        return found
 
     async def _events(self, registry: LocalRegistry, fields: Mapping[str, str]) -> list[Body]:
         try:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from localregistry.controller.errors import ApiError
+from localregistry.controller.grants import Key
 from localregistry.controller.kinds import CLAIM, LOCAL_REGISTRY, Kind
 from localregistry.controller.kube import ABSENT, Api
 from localregistry.controller.news import Echoes
@@ -52,7 +53,7 @@ def owner_uid(body: Mapping[str, Any]) -> str | None:
 
 
 class Children:
-    """Remembers the UIDs of the children that this process has applied, and nothing else.
+    """Remembers the UIDs of the children that this process has applied, and whose they are.
 
     `echoes` is shown what an apply has answered.
     """
@@ -61,6 +62,7 @@ class Children:
         self._api = api
         self._echoes = echoes or Echoes()
         self._uids: dict[tuple[str, str], str] = {}
+        self._owners: dict[str, Key] = {}
         self._new: set[str] = set()
 
     def start(self, uid: str, *, new: bool) -> None:
@@ -114,11 +116,19 @@ class Children:
         if known is None:
             logger.info("Created %s %s/%s", kind, registry.namespace, name)
         self._uids[registry.uid, kind.kind] = live["metadata"]["uid"]
+        self._owners[registry.uid] = (registry.namespace, registry.name)
         self._echoes.wrote(registry.uid, live)
         return live
 
+    def known(self, kind: Kind) -> dict[str, Key]:
+        """The children of this kind that must be there, by UID, and the LocalRegistry of each."""
+        return {
+            uid: self._owners[owner] for (owner, k), uid in self._uids.items() if k == kind.kind
+        }
+
     def forget(self, uid: str) -> None:
         self._new.discard(uid)
+        self._owners.pop(uid, None)
         for kind in [kind for owner, kind in self._uids if owner == uid]:
             del self._uids[uid, kind]
 

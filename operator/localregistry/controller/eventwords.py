@@ -85,7 +85,11 @@ class Seen:
 def of_deployment(events: Iterable[Body], deployment: Body) -> list[Seen]:
     """Of Events on pods those on the newest pod of this Deployment's newest ReplicaSet, oldest
     first."""
-    belongs = _pods_of(deployment)
+    return of_pods(events, pods_of(deployment))
+
+
+def of_pods(events: Iterable[Body], belongs: re.Pattern[str]) -> list[Seen]:
+    """The same of pods with such names."""
     by_pod: dict[str, list[Seen]] = {}
     for seen in map(Seen.of, events):
         if belongs.fullmatch(seen.pod):
@@ -128,7 +132,8 @@ def of_claim(events: Iterable[Body]) -> tuple[str, bool] | None:
     return last.note, bool(failures)
 
 
-def _pods_of(deployment: Body) -> re.Pattern[str]:
+def pods_of(deployment: Body) -> re.Pattern[str]:
+    """How the pods of this Deployment's newest ReplicaSet are named."""
     child = str(deployment["metadata"]["name"])
     for condition in (deployment.get("status") or {}).get("conditions") or ():
         if condition.get("type") == "Progressing":

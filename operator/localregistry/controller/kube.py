@@ -11,8 +11,8 @@ import asyncio
 import json
 import urllib.parse
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import aiohttp
@@ -116,6 +116,36 @@ class Api:
             token = page.get("metadata", {}).get("continue")
             if not token or (at_most is not None and len(items) >= at_most):
                 return items
+
+    async def watch(
+        self, kind: Kind, namespace: str, *, seconds: float, since: str | None = None
+    ) -> AsyncIterator[Body]:
+        """First nothing ({}), when the watch has begun; then all that are there and each that comes
+        or changes, with `since` only what is newer than this resourceVersion. Ends after `seconds`.
+        """
+        call = self._client.get(
+            self._resource(kind),
+            namespace=namespace,
+            serialize=False,
+            watch="true",
+            resource_version=since,
+            timeout_seconds=int(seconds),
+            _request_timeout=seconds + TIMEOUT,
+        )
+        status = 0
+        try:
+            status, response = await _begun(call)
+        except ApiError as error:
+            status = error.status
+            raise
+        finally:
+            self._requested("watch", status)
+        try:
+            yield {}
+            async for change in _changes(response):
+                yield change
+        finally:
+            response.close()
 
     async def apply(self, kind: Kind, body: Body, *, subresource: str | None = None) -> Body:
         """Server-side apply with force: the answer is the live object, status included.
@@ -232,11 +262,41 @@ class Api:
 
 
 async def _answer(call: Awaitable[Any]) -> tuple[int, Body]:
-    try:
+    with _told_as_ours():
         # Not wait_for: in Python 3.11 it loses a cancellation that meets an answer.
         async with asyncio.timeout(TIMEOUT + 1):
             response = await call
             return int(response.status), await response.json()
+
+
+async def _begun(call: Awaitable[Any]) -> tuple[int, Any]:
+    with _told_as_ours():
+        async with asyncio.timeout(TIMEOUT + 1):
+            response = await call
+            return int(response.status), response
+
+
+async def _changes(response: Any) -> AsyncIterator[Body]:
+    """The objects of a watch's lines."""
+    while True:
+        with _told_as_ours():
+            line = await response.content.readline()
+            if not line:
+                return
+            change = json.loads(line)
+        if change.get("type") == "ERROR":
+            said = change.get("object") or {}
+            raise ApiError(
+                int(said.get("code") or 0), str(said.get("message") or "the watch ended")
+            )
+        yield change["object"]
+
+
+@contextmanager
+def _told_as_ours() -> Iterator[None]:
+    """Whatever goes wrong with a request is an ApiError."""
+    try:
+        yield
     except client.ApiException as error:
         raise _api_error(error) from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from localregistry.controller import leader
+from localregistry.controller import farewell, leader
 from localregistry.controller.errors import ApiError
 from localregistry.controller.finalizer import Finalizer, let_go
 from localregistry.controller.kinds import (
@@ -27,9 +27,11 @@ from localregistry.controller.kinds import (
     Kind,
 )
 from localregistry.controller.kube import Api
+from localregistry.controller.timestamps import rfc3339
 from localregistry.controller.withdrawal import Outcome, Withdrawal
 from localregistry.resources import node_agent, trust_config
 from localregistry.resources.config import OperatorConfig
+from localregistry.spec import names
 from localregistry.trust import AGENT_PORT, DOCUMENT_KEY, Damaged, TrustDocument
 
 # An operator that is told to end has 30 s; one that was killed leaves a Lease of 15 s.
@@ -209,6 +211,27 @@ class Leaving:
                 f"{len(bodies)} LocalRegistries stay, with registry and images, and no node trusts"
                 " their names any more. They can be deleted, now or later"
             )
+            await self._farewell()
+
+    async def _farewell(self) -> None:
+        """Their statuses would say for ever what was true a moment ago. That is no reason to fail:
+        one who applies the rights of an earlier version lacks that of doing so."""
+        try:
+            for body in await self._api.list_all(LOCAL_REGISTRY):
+                await self._afresh(LOCAL_REGISTRY, body, self._leave_word)
+        except ApiError as error:
+            if error.unreachable:
+                raise
+            self._say(f"Their statuses stay as they were: {error}")
+
+    async def _leave_word(self, body: Body) -> None:
+        last = farewell.status(body, now=rfc3339(time.time()))
+        if last is None or last == body.get("status"):
+            return
+        meta = body["metadata"]
+        kept = {key: meta[key] for key in ("name", "namespace", "resourceVersion")}
+        known = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": kept}
+        await self._api.apply(LOCAL_REGISTRY, {**known, "status": last}, subresource="status")
 
     async def _release(self, body: Body) -> None:
         if Finalizer.holds(body):

@@ -14,10 +14,10 @@ from localregistry.controller import health, kube, leader
 from localregistry.controller.app import CRD_WAIT, Controller
 from localregistry.controller.errors import ApiError
 from localregistry.controller.kinds import LOCAL_REGISTRY
+from localregistry.controller.kopffailures import WatchesEnded
 from localregistry.controller.metrics import Metrics
 from localregistry.controller.rivals import Rivals
 from localregistry.controller.settings import Settings
-from localregistry.controller.watches import WatchesEnded
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from localregistry.controller.events import Events
 from localregistry.controller.finalizer import Finalizer
 from localregistry.controller.fleet import NodesSummary
 from localregistry.controller.grants import Key
-from localregistry.controller.kinds import LOCAL_REGISTRY, SERVICE
+from localregistry.controller.hearing import Hearing
+from localregistry.controller.kinds import LOCAL_REGISTRY, SERVICE, Kind
 from localregistry.controller.kube import Api
 from localregistry.controller.metrics import NodeState
 from localregistry.controller.news import Echoes
@@ -47,6 +48,7 @@ class Reconciler:
         push: Callable[[str, str], Awaitable[bool]],
         usages: Usages | None = None,
         echoes: Echoes | None = None,
+        hearing: Hearing | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
@@ -54,7 +56,9 @@ class Reconciler:
         self._policy = config.host_policy
         self._usages = usages
         self._echoes = echoes = echoes or Echoes()
-        self._steps = Steps(api, config, trust, push=push, echoes=echoes, clock=clock)
+        self._steps = Steps(
+            *(api, config, trust), push=push, echoes=echoes, hearing=hearing, clock=clock
+        )
         self._status = StatusWriter(api, posts, wrote=echoes.wrote, clock=clock)
         self._finalizer = Finalizer(api, trust, posts)
         self._uids: dict[Key, str] = {}
@@ -78,7 +82,10 @@ class Reconciler:
         try:
             registry = LocalRegistry.from_body(body)
         except InvalidSpec as error:
+            self._steps.at_rest(body["metadata"]["uid"])
             return await self._invalid(key, body, str(error))
+        if registry.deleted or registry.spec.suspend:
+            self._steps.at_rest(registry.uid)
         if registry.deleted:
             return await self._finish(key, body, registry)
         if registry.spec.suspend:
@@ -105,6 +112,13 @@ class Reconciler:
         if later is not None:
             work.within(later)
         return work.again
+
+    def known(self, kind: Kind) -> dict[str, Key]:
+        """The LocalRegistries, or their children of this kind, by UID; and whom to reconcile where
+        one of them is not there any more."""
+        if kind == LOCAL_REGISTRY:
+            return {uid: key for key, uid in self._uids.items()}
+        return self._steps.children.known(kind)
 
     def nodes(self) -> Mapping[NodeState, int]:
         """The nodes by how far they are, summed over the registries that configure nodes."""

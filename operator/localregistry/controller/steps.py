@@ -15,6 +15,7 @@ from localregistry.controller import lostnode, readiness
 from localregistry.controller.causes import Causes
 from localregistry.controller.children import BeingDeleted, Children, NameConflict
 from localregistry.controller.errors import ApiError
+from localregistry.controller.hearing import Hearing
 from localregistry.controller.kinds import DEPLOYMENT, INGRESS, SERVICE
 from localregistry.controller.kube import Api
 from localregistry.controller.naming import Naming
@@ -48,6 +49,7 @@ class Steps:
         *,
         push: Callable[[str, str], Awaitable[bool]],
         echoes: Echoes | None = None,
+        hearing: Hearing | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
@@ -56,7 +58,7 @@ class Steps:
         self._push = push
         self._clock = clock
         self._children = Children(api, echoes)
-        self._causes = Causes(api, clock=clock)
+        self._causes = Causes(api, hearing=hearing, clock=clock)
         self._storage = StorageStep(
             *(api, config, self._children, self._causes), older_writer=trust.claims.older_writer
         )
@@ -68,6 +70,7 @@ class Steps:
     async def run(self, work: Work, *, new: bool = False) -> None:
         """All steps, each needing what the one before has found; `new`: this is the first run."""
         self._children.start(work.registry.uid, new=new)
+        self._causes.start(work.registry.uid)
         for which, step in (
             (ConditionType.STORAGE_READY, self._storage.run),
             (ConditionType.REGISTRY_AVAILABLE, self._registry),
@@ -88,10 +91,20 @@ class Steps:
                     raise
                 work.within(LOOK_AGAIN)
                 work.found(which, reason, str(error))
+        self._causes.end(work.registry.uid)
+
+    @property
+    def children(self) -> Children:
+        return self._children
+
+    def at_rest(self, uid: str) -> None:
+        """Nothing is done about this LocalRegistry for now: nobody asks why it is not well."""
+        self._causes.forget(uid)
 
     def forget(self, uid: str) -> None:
         """This LocalRegistry is going."""
         self._children.forget(uid)
+        self._causes.forget(uid)
         self._pushed.discard(uid)
         self._deployed.pop(uid, None)
         self._refused_since.pop(uid, None)
@@ -130,8 +143,9 @@ class Steps:
         if judged.is_true or judged.reason is Reason.POD_REFUSED:
             return judged
         # No watch tells what keeps the pod from running, and the Deployment does not know it.
+        told = await self._causes.of_registry(work.registry, live, judged)
         work.within(self._causes.again(work.registry, judged.type))
-        judged = await self._causes.of_registry(work.registry, live, judged)
+        judged = told
         return lostnode.tell(judged, work.findings.claim, self._trust.nodes)
 
     async def _exposure(self, work: Work) -> None:

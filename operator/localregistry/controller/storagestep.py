@@ -77,13 +77,14 @@ class StorageStep:
             live, refused = await self._apply(registry, live, kept)
         work.findings.claim = live
         condition = claimstate.storage(registry, live, refused=refused)
-        if live and condition.reason is Reason.CLAIM_PENDING:
-            work.within(self._causes.again(registry, condition.type))
+        pending = live is not None and condition.reason is Reason.CLAIM_PENDING
+        if live and pending:
             condition = await self._causes.of_claim(registry, live, condition)
+            work.within(self._causes.again(registry, condition.type))
         work.findings.put(condition)
         if refused:
             work.within(GROW_AGAIN)
-        elif not condition.is_true:
+        elif not condition.is_true and not pending:
             work.within(LOOK_AGAIN)
 
     async def _apply(

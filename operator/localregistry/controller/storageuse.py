@@ -1,7 +1,9 @@
 """What a measured usage means for the status: words, and a warning before pushes fail. Pure.
 
 A volume that is full is True in StorageReady all the same: pulls go on, and whoever waits for Ready
-shall not be told that nodes cannot pull. Reason, message and a Warning Event say the rest.
+shall not be told that nodes cannot pull. Reason, message and a Warning Event say the rest. One that
+its kernel has made read-only is False: the file system is damaged, and what is still read of it is
+luck.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ LEVELS = (
     (Reason.STORAGE_FULL, 0.999, 0.99),
     (Reason.STORAGE_ALMOST_FULL, 0.95, 0.93),
 )
+_WARNINGS = (*(level[0] for level in LEVELS), Reason.VOLUME_READ_ONLY)
 # What says only that all is well gives way to a warning; a claim that grows, say, does not.
 _PLAIN = (Reason.CLAIM_BOUND, Reason.EPHEMERAL)
 
@@ -41,13 +44,14 @@ class Told:
     """What a status says of the usage."""
 
     used: str | None = None
+    # One of LEVELS, or VOLUME_READ_ONLY.
     warning: Reason | None = None
 
     @classmethod
     def by(cls, status: Mapping[str, Any]) -> Told:
         for condition in status.get("conditions") or ():
             if condition.get("type") == ConditionType.STORAGE_READY.value:
-                reasons = [level[0] for level in LEVELS if level[0] == condition.get("reason")]
+                reasons = [reason for reason in _WARNINGS if reason == condition.get("reason")]
                 return cls(_used(status), reasons[0] if reasons else None)
         return cls(_used(status))
 
@@ -59,7 +63,8 @@ class Told:
             case Silent():
                 return Told()
             case Usage():
-                return Told(format_bytes(found.used), self._level(found.filled))
+                warning = Reason.VOLUME_READ_ONLY if found.read_only else None
+                return Told(format_bytes(found.used), warning or self._level(found.filled))
 
     def _level(self, filled: float) -> Reason | None:
         severe = False
@@ -78,12 +83,27 @@ def summary(told: Told, of: str) -> str:
 
 def judge(registry: LocalRegistry, stored: Condition, told: Told, found: Found = None) -> Condition:
     """StorageReady, with a warning where there is one."""
+    if told.warning is Reason.VOLUME_READ_ONLY:
+        return _read_only(stored)
     if told.warning is None or stored.reason not in _PLAIN:
         return stored
     shared = isinstance(found, Usage) and found.kind is Kind.BLOBS
     kept = _kept_message(registry, told) if found is None else None
     message = kept or f"{_fullness(told, shared)} {_cure(registry, shared)}"
     return Condition(ConditionType.STORAGE_READY, ConditionStatus.TRUE, told.warning, message)
+
+
+def _read_only(stored: Condition) -> Condition:
+    """Worse than all that is True; what is not True has its own words."""
+    if not stored.is_true:
+        return stored
+    message = (
+        "The node has made the volume's file system read-only, as it does after an error of it:"
+        " pushes fail, and what is pulled may be damaged. Read the node's kernel log, repair the"
+        " file system, then delete the registry's pod"
+    )
+    which, false = ConditionType.STORAGE_READY, ConditionStatus.FALSE
+    return Condition(which, false, Reason.VOLUME_READ_ONLY, message)
 
 
 def _fullness(told: Told, shared: bool) -> str:

@@ -28,8 +28,9 @@ logger = logging.getLogger(__name__)
 TIMEOUT = aiohttp.ClientTimeout(total=3)
 # 1,000 registries that all hang take 3,000 s / 16 = 190 s a round, and hold up no reconcile.
 ASKERS = 16
-# Spread, so that 100 registries are 1.7 questions a second.
-EVERY_SECONDS = 60.0
+# Spread by a fifth: 100 registries are 2.2 questions a second, and none is left unasked for longer
+# than 54 s, since what makes it not ready is to be told within a minute.
+EVERY_SECONDS = 45.0
 # A registry that has just become available: kube-proxy may not have written its rules yet.
 RETRY_SECONDS = 2.0
 SILENT_SECONDS = 300.0

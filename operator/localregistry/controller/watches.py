@@ -16,16 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import kopf
 
 from localregistry.controller.kinds import (
     CHILD_KINDS,
     CONFIG_MAP,
     DAEMON_SET,
+    LOCAL_REGISTRY,
     NODE,
     POD,
     Kind,
 )
+from localregistry.controller.kopffailures import IN_SHORT, Failures, in_short
+from localregistry.controller.listings import Listings
 from localregistry.resources import node_agent
 from localregistry.resources.meta import MANAGED
 from localregistry.spec import names
@@ -36,27 +40,26 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 # kopf gives its own tasks up to 5 s to end.
 STOP_SECONDS = 8.0
-# What kopf does not try again: no right, and no such kind, which is a CRD that was deleted.
-REFUSALS = (401, 403, 404)
 # How often the watches' event loop says that it is not blocked.
 BEAT_SECONDS = 5.0
 
 Body = dict[str, Any]
 
 
-class WatchesEnded(RuntimeError):
-    """The API server refuses a watch, as where the CRD was deleted: nothing of ours is wrong."""
-
-
 @dataclass(frozen=True)
 class Sinks:
-    """Where events go. None of these may block or raise: kopf swallows errors."""
+    """Where events go. None of these may block or raise: kopf swallows errors.
+
+    `listing` and `listed`: a watch of this kind is begun anew, see Listings.
+    """
 
     registry: Callable[[Body], None]
     child: Callable[[Body], None]
     node: Callable[[Body, bool], None]
     agent: Callable[[Body, bool], None]
     trust: Callable[[], None]
+    listing: Callable[[Kind], None]
+    listed: Callable[[Kind], None]
 
 
 async def watch(sinks: Sinks, *, namespace: str, beat: Callable[[], None] = lambda: None) -> None:
@@ -71,14 +74,14 @@ async def watch(sinks: Sinks, *, namespace: str, beat: Callable[[], None] = lamb
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     for name in ("kopf._core.reactor.running", "kopf._core.reactor.orchestration"):
-        logging.getLogger(name).addFilter(_IN_SHORT)
+        logging.getLogger(name).addFilter(IN_SHORT)
     loop = asyncio.get_running_loop()
     finished: asyncio.Future[None] = loop.create_future()
     stop = threading.Event()
 
     def finish(error: BaseException | None) -> None:
         if not finished.done():
-            finished.set_exception(_in_short(error))
+            finished.set_exception(in_short(error))
 
     def failed(error: BaseException) -> None:
         if not loop.is_closed():
@@ -96,7 +99,7 @@ async def watch(sinks: Sinks, *, namespace: str, beat: Callable[[], None] = lamb
 
     thread = threading.Thread(target=run, name="watches", daemon=True)
     running = logging.getLogger("kopf._core.reactor.running")
-    failures = _Failures(failed)
+    failures = Failures(failed)
     running.addHandler(failures)
     thread.start()
     try:
@@ -105,49 +108,6 @@ async def watch(sinks: Sinks, *, namespace: str, beat: Callable[[], None] = lamb
         running.removeHandler(failures)
         stop.set()
         await asyncio.to_thread(thread.join, STOP_SECONDS)
-
-
-def _in_short(error: BaseException | None) -> BaseException:
-    """One sentence instead of kopf's stack where the API server has refused: by a 404, say."""
-    if error is None:
-        return RuntimeError("the watches ended")
-    refusal = _refusal(error)
-    return WatchesEnded(f"the API server refuses a watch: {refusal}") if refusal else error
-
-
-def _refusal(error: BaseException) -> BaseException | None:
-    """What the API server has refused, where nothing else is wrong."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error if getattr(error, "status", None) in REFUSALS else None
-
-
-class _InShort(logging.Filter):
-    """kopf logs a refusal that ends its watches twice, each time with the stack."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if error and _refusal(error):
-            record.exc_info, record.refused = None, error
-        return True
-
-
-class _Failures(logging.Handler):
-    """kopf logs what ends its watches before it ends, and now and then hangs in between: seen where
-    an event came at that very moment. Then nothing is watched and nothing is wrong to see."""
-
-    def __init__(self, failed: Callable[[BaseException], None]) -> None:
-        super().__init__(logging.ERROR)
-        self._failed = failed
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else getattr(record, "refused", None)
-        if error:
-            self._failed(error)
-
-
-# One object, so that it is added once to each logger.
-_IN_SHORT = _InShort()
 
 
 def _silent_at_the_end(stop: threading.Event) -> Callable[[asyncio.AbstractEventLoop, Any], None]:
@@ -220,6 +180,8 @@ def _handing_over(sinks: Sinks, loop: asyncio.AbstractEventLoop) -> Sinks:
         node=over(sinks.node),
         agent=over(sinks.agent),
         trust=over(sinks.trust),
+        listing=over(sinks.listing),
+        listed=over(sinks.listed),
     )
 
 
@@ -230,7 +192,8 @@ def _call(
 
 
 def _cluster(sinks: Sinks) -> kopf.OperatorRegistry:
-    registry = _registry()
+    kinds = (*CHILD_KINDS, LOCAL_REGISTRY, NODE)
+    registry = _registry(Listings(kinds, listing=sinks.listing, listed=sinks.listed))
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
     async def on_registry(body: kopf.Body, **_: Any) -> None:
@@ -252,7 +215,18 @@ def _cluster(sinks: Sinks) -> kopf.OperatorRegistry:
 
 
 def _own(sinks: Sinks) -> kopf.OperatorRegistry:
-    registry = _registry()
+    # Of the two others there is one each, and what is done about them is to look.
+    def listing(kind: Kind) -> None:
+        if kind == POD:
+            sinks.listing(kind)
+
+    def listed(kind: Kind) -> None:
+        if kind == POD:
+            sinks.listed(kind)
+        else:
+            sinks.trust()
+
+    registry = _registry(Listings((POD, CONFIG_MAP, DAEMON_SET), listing=listing, listed=listed))
 
     @kopf.on.event(POD.group, POD.version, POD.plural, registry=registry)
     async def on_agent(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002
@@ -268,9 +242,14 @@ def _own(sinks: Sinks) -> kopf.OperatorRegistry:
     return registry
 
 
-def _registry() -> kopf.OperatorRegistry:
+def _registry(listings: Listings) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(_login)
+
+    async def login(**arguments: Any) -> kopf.AiohttpSession | None:
+        info = _login(**arguments)
+        return _Traced(info, listings) if info else None
+
+    kopf.on.login(registry=registry)(login)
     return registry
 
 
@@ -302,3 +281,40 @@ def _login(**arguments: Any) -> kopf.ConnectionInfo | None:
         ca_path=str(SERVICE_ACCOUNT / "ca.crt"),
         token=token.read_text().strip(),
     )
+
+
+class _Traced(kopf.AiohttpSession):
+    """A login whose sessions tell of their requests; else as the ConnectionInfo that it is made of.
+
+    A new session each time that one is taken: kopf closes its own, and may go on with another.
+    """
+
+    login: kopf.ConnectionInfo
+    listings: Listings
+
+    def __init__(self, info: kopf.ConnectionInfo, listings: Listings) -> None:
+        # It is frozen.
+        for name in ("server", "default_namespace"):
+            object.__setattr__(self, name, getattr(info, name))
+        object.__setattr__(self, "login", info)
+        object.__setattr__(self, "listings", listings)
+
+    @property
+    def aiohttp_session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self.login.as_ssl_context()),
+            headers=self.login.as_http_headers(),
+            proxy=self.login.proxy_url,
+            trust_env=self.login.trust_env,
+            trace_configs=[self.listings.tracing()],
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """So that kopf knows a login again that the API server has refused."""
+        return isinstance(other, _Traced) and self.login == other.login
+
+    def __hash__(self) -> int:
+        return hash(self.login)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.server})"

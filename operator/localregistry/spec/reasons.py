@@ -13,6 +13,7 @@ class Reason(StrEnum):
     READY = "Ready"  # storage, registry and nodes are ready
     SUSPENDED = "Suspended"  # spec.suspend: nothing is touched
     TERMINATING = "Terminating"  # being deleted: trust is withdrawn from the nodes
+    OPERATOR_REMOVED = "OperatorRemoved"  # written by `restore`: nobody looks after it any more
 
     # Any condition: why nothing could be done
     INVALID_SPEC = "InvalidSpec"  # admission had not seen a rule that the operator checks again
@@ -37,6 +38,7 @@ class Reason(StrEnum):
     DATA_LOST = "DataLost"  # the recorded claim is gone: nothing is created unasked
     STORAGE_ALMOST_FULL = "StorageAlmostFull"  # 95 %: pushes that do not fit will fail; still True
     STORAGE_FULL = "StorageFull"  # pushes fail, pulls go on: True all the same
+    VOLUME_READ_ONLY = "VolumeReadOnly"  # its node has made the file system read-only
     EPHEMERAL = "Ephemeral"  # an emptyDir: images are lost with the pod
 
     # RegistryAvailable

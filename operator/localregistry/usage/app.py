@@ -6,6 +6,7 @@ its pod not ready, whatever probes it has, and so would take the registry out of
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import functools
 import os
@@ -13,11 +14,12 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from localregistry.agent.server import Answer, Routes, Server
+from localregistry.usage import volume
 from localregistry.usage.blobs import Walk
 from localregistry.usage.meter import Meter, NotMeasured, gauge
 from localregistry.usage.pace import Pace
@@ -72,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     endings = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, endings)
     try:
-        server = serve(options.listen, options.port, {PATH: lambda: answer(meter)})
+        routes: Routes = {PATH: lambda: answer(meter, lambda: is_read_only(options.root))}
+        server = serve(options.listen, options.port, routes)
     except OSError as error:
         _log(f"cannot listen on port {options.port}: {error.strerror}")
         return 1
@@ -97,11 +100,21 @@ def serve(address: str, port: int, routes: Routes) -> BoundedServer:
         return BoundedServer("0.0.0.0", port, routes)
 
 
-def answer(meter: Meter) -> Answer:
+def answer(meter: Meter, read_only: Callable[[], bool]) -> Answer:
+    """The last measurement, with what costs nothing to know anew."""
     try:
-        return 200, "application/json", meter.usage().to_json()
+        usage = dataclasses.replace(meter.usage(), read_only=read_only())
+        return 200, "application/json", usage.to_json()
     except NotMeasured as error:
         return 503, "text/plain; charset=utf-8", f"{error}\n"
+
+
+def is_read_only(root: str) -> bool:
+    try:
+        return volume.is_read_only(volume.read_mountinfo(), root)
+    except OSError:
+        # No process without it; but what is not known makes nothing less ready.
+        return False
 
 
 def read_options(arguments: Sequence[str]) -> SimpleNamespace:

@@ -30,9 +30,11 @@ def gauge(root: str, walk: Walk, *, mountinfo: Callable[[], str] = volume.read_m
     """One measurement of the volume at `root`. Raises OSError."""
     if volume.is_own_device(mountinfo(), root):
         sizes = volume.sizes(root)
-        return Usage(Kind.VOLUME, used=max(0, sizes["capacity"] - sizes["free"]), **sizes)
+        used = max(0, sizes["capacity"] - sizes["free"])
+        return Usage(Kind.VOLUME, used, **sizes, read_only=False)
     found = walk.sum()
-    return Usage(Kind.BLOBS, used=found.size, blobs=found.blobs, **volume.sizes(root))
+    sizes = volume.sizes(root)
+    return Usage(Kind.BLOBS, found.size, blobs=found.blobs, **sizes, read_only=False)
 
 
 class Meter:

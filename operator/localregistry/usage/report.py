@@ -34,6 +34,7 @@ class Usage:
     `capacity`, `free` and `available` are those of the file system that holds the volume, as
     statvfs has them: `available` is what is left to others than root. `inodes` is 0 where the file
     system does not count them. `blobs` is 0 unless they were counted. `age` in seconds.
+    `read_only`: the file system takes no write from anybody, as of now.
     """
 
     kind: Kind
@@ -45,6 +46,7 @@ class Usage:
     inodes_available: int = 0
     blobs: int = 0
     age: float = 0.0
+    read_only: bool = False
 
     @property
     def filled(self) -> float:
@@ -70,7 +72,11 @@ class Usage:
             age = body["age"]
             if isinstance(age, bool) or not isinstance(age, int | float) or not age >= 0:
                 raise Unreadable(f"age: {age!r}")
-            return cls(kind=Kind(body["kind"]), age=float(age), **sizes)
+            read_only = body.get("read_only", False)
+            if not isinstance(read_only, bool):
+                raise Unreadable(f"read_only: {read_only!r}")
+            kind = Kind(body["kind"])
+            return cls(kind=kind, age=float(age), read_only=read_only, **sizes)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise Unreadable(f"usage: {error!r}") from error
 

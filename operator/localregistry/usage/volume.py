@@ -1,9 +1,11 @@
-"""What the file system says of the volume, and whether it is the volume's own."""
+"""What the file system says of the volume, whether it is the volume's own, and takes writes."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 # Of these a mount whose root is the file system's root has the whole of it for itself. On a network
 # file system the same mount may be one of many of a shared export, so its blobs are summed. ceph is
@@ -12,6 +14,9 @@ OWN_TYPES = frozenset(
     {"bcachefs", "btrfs", "ceph", "ext2", "ext3", "ext4", "f2fs", "tmpfs", "xfs", "zfs"}
 )
 MOUNTINFO = "/proc/self/mountinfo"
+# Of the file system itself, whoever mounted it how: this container has its own mount read-only, and
+# that says nothing. With errors=remount-ro newer ext4 (seen with Linux 6.18) shows the second one.
+READ_ONLY = frozenset({"ro", "emergency_ro", "shutdown"})
 
 
 def is_own_device(mountinfo: str, path: str) -> bool:
@@ -20,16 +25,39 @@ def is_own_device(mountinfo: str, path: str) -> bool:
     A folder of the node's disk (emptyDir, hostPath, most local provisioners) is a bind mount: its
     root within its file system is another than `/`.
     """
-    found = False
+    # The last of several mounts on one place is the one that is seen.
+    there = [mount for mount in _mounts(mountinfo) if mount.point == path]
+    return bool(there) and there[-1].root == "/" and there[-1].type in OWN_TYPES
+
+
+def is_read_only(mountinfo: str, path: str) -> bool:
+    """Whether the file system that `path` is on takes no write from anybody, as after an error that
+    its kernel has seen."""
+    held = [m for m in _mounts(mountinfo) if m.point == "/" or f"{path}/".startswith(f"{m.point}/")]
+    # Of the deepest the last one.
+    deepest = max((len(mount.point) for mount in held), default=0)
+    on = [mount for mount in held if len(mount.point) == deepest]
+    return bool(on) and not READ_ONLY.isdisjoint(on[-1].options)
+
+
+@dataclass(frozen=True)
+class _Mount:
+    """One line; `options` are those of the file system, not of the mount."""
+
+    root: str
+    point: str
+    type: str
+    options: tuple[str, ...]
+
+
+def _mounts(mountinfo: str) -> Iterator[_Mount]:
     for line in mountinfo.splitlines():
         # id parent major:minor root mount-point options [optional…] - type source options
         before, separator, after = line.partition(" - ")
-        fields, types = before.split(" "), after.split(" ")
-        if not separator or len(fields) < 6 or _plain(fields[4]) != path:
-            continue
-        # The last of several mounts on one place is the one that is seen.
-        found = fields[3] == "/" and types[0] in OWN_TYPES
-    return found
+        fields, rest = before.split(" "), after.split(" ")
+        if separator and len(fields) >= 6:
+            options = tuple(rest[2].split(",")) if len(rest) > 2 else ()
+            yield _Mount(fields[3], _plain(fields[4]), rest[0], options)
 
 
 def read_mountinfo() -> str:

@@ -17,11 +17,15 @@ from unit.controller.bodies import read
 NOW = "2026-05-06T07:08:09Z"
 CAPACITY = 1_000_000
 ALMOST, FULL = Reason.STORAGE_ALMOST_FULL, Reason.STORAGE_FULL
+READ_ONLY = Reason.VOLUME_READ_ONLY
 
 
-def used(filled: float, kind: Kind = Kind.VOLUME, *, blobs: int = 0) -> Usage:
+def used(
+    filled: float, kind: Kind = Kind.VOLUME, *, blobs: int = 0, read_only: bool = False
+) -> Usage:
     free = CAPACITY - round(filled * CAPACITY)
-    return Usage(kind, blobs or CAPACITY - free, CAPACITY, free, free)
+    taken = blobs or CAPACITY - free
+    return Usage(kind, taken, CAPACITY, free, free, read_only=read_only)
 
 
 def stored(reason: Reason = Reason.CLAIM_BOUND, **changes: Any) -> dict[str, Any]:
@@ -55,7 +59,17 @@ def test_a_warning_begins_at_an_edge_and_ends_below_it(
     assert Told("x", before).after(used(filled)).warning is after
 
 
-@pytest.mark.parametrize("before", [Told(), Told("1Gi"), Told("1Gi", FULL)])
+@pytest.mark.parametrize("before", [None, ALMOST, FULL, READ_ONLY])
+@pytest.mark.parametrize("filled", [0.1, 0.96, 1.0])
+def test_that_nothing_can_be_written_is_told_before_how_full_it_is(
+    before: Reason | None, filled: float
+) -> None:
+    assert Told("x", before).after(used(filled, read_only=True)).warning is READ_ONLY
+    mended = Told("x", READ_ONLY).after(used(filled))
+    assert mended == Told("x").after(used(filled))
+
+
+@pytest.mark.parametrize("before", [Told(), Told("1Gi"), Told("1Gi", FULL), Told("1Gi", READ_ONLY)])
 def test_what_nobody_has_asked_for_stands_and_what_nobody_answers_goes(before: Told) -> None:
     assert before.after(None) == before
     assert before.after(Silent()) == Told()
@@ -68,6 +82,7 @@ def test_what_nobody_has_asked_for_stands_and_what_nobody_answers_goes(before: T
         ({"storage": {"used": "1.2Gi"}}, Told("1.2Gi")),
         ({"conditions": [stored(FULL)], "storage": {"used": "9"}}, Told("9", FULL)),
         ({"conditions": [stored(ALMOST)]}, Told(None, ALMOST)),
+        ({"conditions": [stored(READ_ONLY, status="False")]}, Told(None, READ_ONLY)),
         ({"conditions": [stored()]}, Told()),
         ({"conditions": [{"type": "Ready", "reason": "StorageFull"}]}, Told()),
         ({"conditions": [{}, {"type": "StorageReady"}], "storage": None}, Told()),
@@ -133,6 +148,26 @@ def test_what_is_more_than_well_or_not_well_is_left_as_it_is(reason: Reason, aft
     assert told_condition(read(storage=SIZE), used(1.0), reason).reason is after
 
 
+@pytest.mark.parametrize(
+    ("reason", "status", "after"),
+    [
+        (Reason.CLAIM_BOUND, ConditionStatus.TRUE, READ_ONLY),
+        (Reason.EPHEMERAL, ConditionStatus.TRUE, READ_ONLY),
+        (Reason.CLAIM_RESIZING, ConditionStatus.TRUE, READ_ONLY),
+        (Reason.RESIZE_REFUSED, ConditionStatus.TRUE, READ_ONLY),
+        (Reason.DATA_LOST, ConditionStatus.FALSE, Reason.DATA_LOST),
+        (Reason.CLAIM_PENDING, ConditionStatus.UNKNOWN, Reason.CLAIM_PENDING),
+    ],
+)
+def test_a_file_system_that_became_read_only_is_worse_than_all_that_is_true(
+    reason: Reason, status: ConditionStatus, after: Reason
+) -> None:
+    before = Condition(ConditionType.STORAGE_READY, status, reason, "as it is")
+    condition = judge(read(storage=SIZE), before, Told(None, READ_ONLY), used(0.1, read_only=True))
+    assert condition.reason is after
+    assert condition.status is (ConditionStatus.FALSE if after is READ_ONLY else status)
+
+
 def built(found: Found, **given: Any) -> dict[str, Any]:
     registry, findings = read(**given), Findings(usage=found)
     for which, reason in (
@@ -182,6 +217,19 @@ def test_a_full_volume_makes_nothing_less_ready(filled: float) -> None:
     conditions = by_type(built(used(filled), storage=SIZE))
     assert conditions["Ready"] == ("True", "Ready")
     assert conditions["StorageReady"] == ("True", (FULL if filled == 1.0 else ALMOST).value)
+
+
+def test_a_read_only_volume_is_not_ready_and_is_again_when_it_is_mended() -> None:
+    broken = built(used(0.1, read_only=True), storage=SIZE)
+    conditions = by_type(broken)
+    assert conditions["StorageReady"] == conditions["Ready"] == ("False", "VolumeReadOnly")
+    assert conditions["NodesReady"] == ("True", "NodesConfigured"), "pulls go on"
+    [message] = [c["message"] for c in broken["conditions"] if c["type"] == "StorageReady"]
+    assert "pushes fail" in message
+    assert "repair the file system" in message
+    assert built(None, storage=SIZE, status=broken) == broken, "a restart of the operator"
+    mended = by_type(built(used(0.1), storage=SIZE, status=broken))
+    assert mended["Ready"] == ("True", "Ready")
 
 
 def test_after_a_start_of_the_operator_figure_and_warning_stand_until_somebody_answers() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -120,6 +121,20 @@ async def test_a_warning_that_begins_is_news_though_the_figure_is_the_same(lab: 
     lab.follow(told=Told("1Gi"))
     await until(lambda: lab.changes)
     assert lab.times() >= 2
+
+
+async def test_a_volume_that_became_read_only_is_news_though_the_figure_is_the_same(
+    lab: Lab,
+) -> None:
+    lab.answer(says(usage(), replace(usage(), read_only=True)))
+    lab.follow(told=Told("1Gi"))
+    await until(lambda: lab.changes)
+    assert lab.changes == [("team", "u1")]
+
+
+def test_what_is_to_be_told_within_a_minute_is_asked_for_in_time() -> None:
+    longest = usages.EVERY_SECONDS * 1.2 + (usages.TIMEOUT.total or 0.0)
+    assert longest <= 58, "what is left of the minute is for one reconcile"
 
 
 async def test_of_many_registries_the_operators_start_makes_no_burst(lab: Lab) -> None:

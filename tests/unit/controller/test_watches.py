@@ -10,10 +10,15 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
+import kopf
 import pytest
 
-from localregistry.controller import watches
-from localregistry.controller.watches import Sinks, WatchesEnded, watch
+from localregistry.controller import kopffailures, watches
+from localregistry.controller.kinds import SERVICE
+from localregistry.controller.kopffailures import WatchesEnded
+from localregistry.controller.listings import Listings
+from localregistry.controller.watches import Sinks, watch
 from unit.controller.bodies import SYSTEM, until
 
 Watching = Callable[[Sinks, str, threading.Event], Any]
@@ -26,7 +31,8 @@ def collecting(into: list[tuple[Any, ...]]) -> Sinks:
     def sink(name: str) -> Callable[..., None]:
         return lambda *arguments: into.append((name, threading.current_thread().name, *arguments))
 
-    return Sinks(*(sink(name) for name in ("registry", "child", "node", "agent", "trust")))
+    names = ("registry", "child", "node", "agent", "trust", "listing", "listed")
+    return Sinks(*(sink(name) for name in names))
 
 
 def alive() -> list[str]:
@@ -51,12 +57,14 @@ async def test_events_come_over_to_the_loop_that_asked_in_their_order(
         sinks.node({"kind": "Node"}, True)
         sinks.agent({"kind": "Pod"}, False)
         sinks.trust()
+        sinks.listing(SERVICE)
+        sinks.listed(SERVICE)
         await until_stopped(stop)
 
     instead(monkeypatch, watching)
     came: list[tuple[Any, ...]] = []
     running = asyncio.create_task(watch(collecting(came), namespace=SYSTEM))
-    await until(lambda: len(came) == 5)
+    await until(lambda: len(came) == 7)
     here = threading.current_thread().name
     assert came == [
         ("registry", here, {"kind": "LocalRegistry", "seen": SYSTEM}),
@@ -64,6 +72,8 @@ async def test_events_come_over_to_the_loop_that_asked_in_their_order(
         ("node", here, {"kind": "Node"}, True),
         ("agent", here, {"kind": "Pod"}, False),
         ("trust", here),
+        ("listing", here, SERVICE),
+        ("listed", here, SERVICE),
     ]
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -228,7 +238,7 @@ def test_kopf_s_own_stack_of_a_refusal_is_left_out(
     error: Exception, stack: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     logger = logging.getLogger("kopf.of.a.test")
-    logger.addFilter(watches._IN_SHORT)
+    logger.addFilter(kopffailures.IN_SHORT)
     logger.error("Watcher has failed: %s", error, exc_info=error)
     [record] = caplog.records
     assert bool(record.exc_info) == stack
@@ -269,3 +279,36 @@ def test_in_a_pod_the_api_server_is_reached_by_its_address(
     info = watches._login()
     assert info is not None
     assert (info.server, info.token) == (server, "not-a-real-token")
+
+
+async def test_a_login_gives_kopf_a_new_session_whenever_it_takes_one() -> None:
+    """kopf closes the one that it has while some of its watches still run, and goes on."""
+    told: list[str] = []
+    listings = Listings(
+        (SERVICE,), listing=lambda kind: told.append(kind.plural), listed=lambda kind: None
+    )
+    info = kopf.ConnectionInfo(server="http://127.0.0.1:9", token="not-a-real-token")
+    login = watches._Traced(info, listings)
+    first = login.aiohttp_session
+    await first.close()
+    async with login.aiohttp_session as second:
+        assert not second.closed
+        assert second.headers["Authorization"] == "Bearer not-a-real-token"
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await second.get(f"{login.server}/api/v1/services")
+    assert told == ["services"]
+
+
+def test_a_login_that_was_refused_is_known_again_and_tells_no_secret() -> None:
+    listings = Listings((), listing=lambda kind: None, listed=lambda kind: None)
+
+    def login(token: str) -> watches._Traced:
+        info = kopf.ConnectionInfo(server="https://10.96.0.1", token=token)
+        return watches._Traced(info, listings)
+
+    assert login("a") == login("a")
+    assert len({login("a"), login("a")}) == 1
+    assert login("a") != login("b")
+    assert login("a") != "https://10.96.0.1"
+    assert "https://10.96.0.1" in repr(login("secret"))
+    assert "secret" not in repr(login("secret"))

@@ -8,6 +8,7 @@ import pytest
 
 from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
+from localregistry.controller.hearing import Hearing
 from localregistry.controller.kinds import (
     CLAIM,
     DEPLOYMENT,
@@ -43,6 +44,7 @@ class World:
         *,
         api: StandInApi | None = None,
         usages: Usages | None = None,
+        hearing: Hearing | None = None,
         config: OperatorConfig = CONFIG,
         **given: Any,
     ) -> None:
@@ -57,6 +59,7 @@ class World:
             *(self.api, config, self.trust, posts),
             push=self._push,
             usages=usages,
+            hearing=hearing,
             clock=self.clock,
         )
         if api is None:

@@ -18,6 +18,7 @@ Manifest = dict[str, Any]
 
 CLUSTER_WIDE = {
     ("localregistries", "", "get list patch"),
+    ("localregistries/status", "", "patch"),
     ("nodes", "", "list"),
 }
 OWN_NAMESPACE = {

@@ -23,7 +23,7 @@ CLUSTER_WIDE: dict[tuple[str, str], set[str]] = {
     ("networking.k8s.io", "ingresses"): CHILD | {"delete"},
     ("", "nodes"): {"list", "watch"},
     ("coordination.k8s.io", "leases"): {"list"},
-    ("events.k8s.io", "events"): {"create", "list"},
+    ("events.k8s.io", "events"): {"create", "list", "watch"},
 }
 OWN_NAMESPACE: dict[tuple[str, str], set[str]] = {
     ("apps", "daemonsets"): CHILD,

@@ -77,8 +77,9 @@ def test_it_answers_with_the_usage_and_with_nothing_else(running: Running) -> No
     assert found.age < 30
     assert set(json.loads(running.get()[1])) == {
         *("kind", "used", "capacity", "free", "available"),
-        *("inodes", "inodes_available", "blobs", "age"),
+        *("inodes", "inodes_available", "blobs", "age", "read_only"),
     }
+    assert found.read_only is False
     assert running.get("/")[0] == 404
     assert running.get("/usage/../../etc/passwd")[0] == 404
     assert running.get(method="POST")[0] == 405

@@ -23,6 +23,7 @@ def usage(**given: Any) -> Usage:
         usage(),
         usage(used=0, capacity=0, free=0, available=0),
         usage(blobs=100_000, inodes=2**63, inodes_available=5, age=12.3),
+        usage(read_only=True),
         Usage(Kind.BLOBS, used=3, capacity=2, free=1, available=1),
     ],
 )
@@ -35,7 +36,7 @@ def test_an_answer_is_read_as_it_was_meant(one: Usage) -> None:
 def test_a_later_version_may_say_more_and_an_older_one_less() -> None:
     body = json.loads(usage().to_json())
     assert Usage.from_json(json.dumps(body | {"pages": [1]})) == usage()
-    for name in ("inodes", "inodes_available", "blobs"):
+    for name in ("inodes", "inodes_available", "blobs", "read_only"):
         del body[name]
     assert Usage.from_json(json.dumps(body)) == usage()
 
@@ -67,6 +68,9 @@ def changed(**fields: Any) -> str:
         changed(age="now"),
         changed(age=float("nan")),
         changed(age=False),
+        changed(read_only="no"),
+        changed(read_only=1),
+        changed(read_only=None),
     ],
 )
 def test_what_is_no_report_is_told_apart_and_nothing_else_is_raised(text: str | bytes) -> None:

@@ -1,4 +1,4 @@
-"""Whether the volume has its file system for itself."""
+"""Whether the volume has its file system for itself, and whether that takes writes."""
 
 from __future__ import annotations
 
@@ -45,6 +45,59 @@ def test_only_a_whole_file_system_of_one_volume_is_its_own(lines: list[str], own
     assert volume.is_own_device("\n".join([ROOT, *lines]), DATA) is own
 
 
+DISK = "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw,discard"
+BROKEN = "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw,errors=remount-ro,emergency_ro"
+
+
+@pytest.mark.parametrize(
+    ("lines", "read_only"),
+    [
+        ([ROOT, f"90 22 8:16 / {DATA} ro,relatime - ext4 /dev/sdb rw,errors=remount-ro"], False),
+        ([ROOT, f"90 22 8:16 / {DATA} ro,relatime - ext4 /dev/sdb ro,errors=remount-ro"], True),
+        ([ROOT, f"90 22 8:16 / {DATA} rw - ext4 /dev/sdb rw,errors=remount-ro,emergency_ro"], True),
+        ([ROOT, f"90 22 8:16 / {DATA} ro - ext4 /dev/sdb rw,shutdown"], True),
+        ([ROOT, f"90 22 8:1 /var/lib/e {DATA} ro - ext4 /dev/sda1 ro"], True),
+        ([ROOT, f"90 22 0:50 / {DATA} ro - nfs4 server:/export rw,hard,proto=tcp"], False),
+        ([BROKEN], True),
+        ([BROKEN, f"90 22 8:16 / {DATA} ro - ext4 /dev/sdb rw"], False),
+        ([DISK, "90 22 8:16 / /var/lib ro - ext4 /dev/sdb ro"], True),
+        ([DISK, "90 22 8:16 / /var/li ro - ext4 /dev/sdb ro"], False),
+        ([DISK, f"90 22 8:16 / {DATA}/docker ro - ext4 /dev/sdb ro"], False),
+        (
+            [
+                f"90 22 8:16 / {DATA} ro - ext4 /dev/sdb ro",
+                f"91 90 8:17 / {DATA} ro - ext4 /dev/sdc rw",
+            ],
+            False,
+        ),
+        ([f"90 22 8:16 / {DATA} ro - ext4 /dev/sdb"], False),
+        ([f"90 22 8:16 / {DATA} ro - ext4", "garbage", "", " - ro"], False),
+        ([], False),
+    ],
+    ids=[
+        "this mount is read-only, its file system is not",
+        "the file system is",
+        "as newer ext4 shows it after an error",
+        "one that was shut down",
+        "a folder of the node's disk, which is",
+        "a share that takes writes",
+        "a folder that is no mount is on what it is in",
+        "the deepest mount counts, not what it is mounted on",
+        "a mount above the folder",
+        "one whose name only begins so",
+        "one below the folder",
+        "of two on one place the last",
+        "a line that tells no options",
+        "garbage",
+        "nothing at all",
+    ],
+)
+def test_read_only_is_what_the_file_system_says_of_itself(
+    lines: list[str], read_only: bool
+) -> None:
+    assert volume.is_read_only("\n".join(lines), DATA) is read_only
+
+
 def test_blanks_in_a_mount_point_are_read() -> None:
     line = r"90 22 8:16 / /my\040disk\011x ro - ext4 /dev/sdb rw"
     assert volume.is_own_device(line, "/my disk\tx")
@@ -53,6 +106,7 @@ def test_blanks_in_a_mount_point_are_read() -> None:
 def test_the_real_mounts_of_this_machine_are_read(tmp_path: Path) -> None:
     text = volume.read_mountinfo()
     assert not volume.is_own_device(text, str(tmp_path))
+    assert not volume.is_read_only(text, str(tmp_path))
     mounted = [line.split(" ")[4] for line in text.splitlines() if " - tmpfs " in line]
     whole = [
         line for line in text.splitlines() if " - tmpfs " in line and line.split(" ")[3] == "/"
