@@ -54,6 +54,10 @@ test-faults: $(VENV)/.installed ## The operator under every fault of every write
 test-e2e: $(VENV)/.installed ## Tests on the kind cluster: real kubelets, dockerd, containerd, nginx
 	$(PY) -m tiers e2e
 
+.PHONY: test-lifecycle
+test-lifecycle: $(VENV)/.installed ## Install, upgrade, sharing, nodes that come and go, removal; all of it (40 minutes)
+	$(PY) -m tiers --long --only lifecycle api e2e
+
 .PHONY: test-all
 test-all: $(VENV)/.installed ## As `test`, with what takes minutes by its nature
 	$(PY) -m tiers --long lint unit chart agent api faults e2e

@@ -127,7 +127,7 @@ def test_a_spec_of_the_wrong_shape_is_refused(api: ApiServer, spec: Any, sentenc
         ({"hosts": ["x"]}, "spec.hosts"),
         ({"names": ["x.y"]}, "spec.names"),
         ({"nodes": {"selector": {"disk": "ssd"}}}, "spec.nodes.selector.disk"),
-        ({"service": {"port": 80}}, "spec.service.port"),
+        ({"service": {"ports": [80]}}, "spec.service.ports"),
         ({"affinity": {"nodesAffinity": {}}}, "spec.affinity.nodesAffinity"),
         ({"tolerations": [{"keys": "a"}]}, "spec.tolerations[0].keys"),
         ({"resources": {"limit": {}}}, "spec.resources.limit"),
@@ -150,7 +150,7 @@ def test_the_defaults_are_stored(api: ApiServer) -> None:
             "reclaimPolicy": "Retain",
         },
         "ingress": {"enabled": True},
-        "service": {"type": "ClusterIP"},
+        "service": {"type": "ClusterIP", "port": 80},
         "nodes": {"management": "Managed", "resolve": "ClusterIP"},
         "suspend": False,
     }

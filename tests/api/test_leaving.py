@@ -24,6 +24,8 @@ OBJECTS = (
     ("lease", "localregistry-operator"),
 )
 
+pytestmark = pytest.mark.lifecycle
+
 
 @pytest.fixture
 def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:

@@ -174,6 +174,7 @@ def second_namespace(api: ApiServer, name: str) -> None:
             api.kubectl("apply", "--server-side", "-f", "-", input=document)
 
 
+@pytest.mark.lifecycle
 def test_a_second_install_says_so_does_nothing_and_follows_the_first(lab: Lab) -> None:
     first = lab.start_operator(name="first")
     lab.apply("dev")

@@ -10,6 +10,8 @@ from e2e.install import RELEASE
 TEST = ("test", RELEASE, "-n", SYSTEM, "--timeout", "150s")
 POD = ("pod", f"{RELEASE}-test", "-n", SYSTEM)
 
+pytestmark = pytest.mark.lifecycle
+
 
 def test_helm_test_passes_and_leaves_nothing(cluster: Cluster) -> None:
     said = cluster.helm(*TEST)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pytest
+
 from e2e import demo
 from e2e.cluster import REGISTRIES, Cluster, Node, say, wait_until
 from e2e.images import Images
@@ -17,6 +19,8 @@ NAME, CHILD = "dev", "dev-registry"
 # The bars of a roll-out, and of the status after a node is lost: Kubernetes itself takes up to 50 s
 # until it calls a node not Ready.
 GAP_SECONDS, TOLD_SECONDS = 30.0, 60.0
+
+pytestmark = pytest.mark.lifecycle
 
 
 @dataclass

@@ -20,6 +20,8 @@ NAMESPACE_SECONDS = 60
 
 Before = tuple[dict[str, dict[str, str]], dict[str, str]]
 
+pytestmark = pytest.mark.lifecycle
+
 
 @pytest.fixture
 def before(clean: Cluster, built: Images, docker_node: Node) -> Iterator[Before]:

@@ -17,6 +17,8 @@ from e2e.pulls import pulling
 HOST = "registry.example.internal"
 AGENTS = ("daemonset", "node-agent", "-n", SYSTEM)
 
+pytestmark = pytest.mark.lifecycle
+
 
 @pytest.fixture
 def live(clean: Cluster, built: Images) -> Iterator[str]:

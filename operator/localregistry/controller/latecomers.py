@@ -22,8 +22,8 @@ def late_names(registry: LocalRegistry) -> frozenset[str]:
     all are late: it matters only for those that somebody else wants too.
     """
     status = registry.status
-    seen = status.get("observedGeneration")
-    if not seen:
+    seen = int(status.get("observedGeneration") or 0)
+    if seen <= 0:
         return frozenset()
     reasons = {c.get("type"): c.get("reason") for c in status.get("conditions") or ()}
     before = name_of(str(status.get("url") or "").partition("://")[2])

@@ -18,14 +18,18 @@ HTTPS_PORT = 443
 
 def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | None:
     """A Service whose ports all lead to the registry's plain-http port, but the one for usage."""
+    asked = registry.spec.service
+    ports = [_port(number) for number in sorted(_ports(registry))]
+    if asked.node_port:
+        next(port for port in ports if port["port"] == asked.port)["nodePort"] = asked.node_port
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": child_metadata(registry),
         "spec": {
-            "type": registry.spec.service_type,
+            "type": asked.type.value,
             "selector": registry_selector(registry),
-            "ports": [*map(_port, sorted(_ports(registry))), _usage(usage_port(registry))],
+            "ports": [*ports, _usage(usage_port(registry))],
         },
     }
 
@@ -43,7 +47,7 @@ def usage_port(registry: LocalRegistry) -> int:
 
 
 def _ports(registry: LocalRegistry) -> set[int]:
-    return {HTTP_PORT, HTTPS_PORT} | _named_ports(registry)
+    return {HTTP_PORT, HTTPS_PORT, registry.spec.service.port} | _named_ports(registry)
 
 
 def _named_ports(registry: LocalRegistry) -> set[int]:

@@ -52,10 +52,40 @@ ALLOWED_ANNOTATIONS = (
 ANNOTATION_VALUE = re.compile("[A-Za-z0-9 .,:/_-]{0,512}")
 
 
+DEFAULT_SERVICE_PORT = 80
+PORT_FAULT = "must be a port from 1 to 65535"
+NODE_PORT_FAULT = "nodePort is for the types NodePort and LoadBalancer only"
+
+
 class ServiceType(StrEnum):
     CLUSTER_IP = "ClusterIP"
     NODE_PORT = "NodePort"
     LOAD_BALANCER = "LoadBalancer"
+
+
+@dataclass(frozen=True)
+class Service:
+    """How the registry is shared by address: `port` of the Service's address, and `node_port` of
+    every node's, which is the cluster's choice where it is None."""
+
+    type: ServiceType = ServiceType.CLUSTER_IP
+    port: int = DEFAULT_SERVICE_PORT
+    node_port: int | None = None
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Service:
+        """Raises InvalidSpec."""
+        for name in ("port", "nodePort"):
+            if fields.has(name) and not 1 <= fields.number(name) <= 65535:
+                raise InvalidSpec(f"{fields.at(name)} {PORT_FAULT}")
+        service = cls(
+            fields.one_of("type", ServiceType, default=ServiceType.CLUSTER_IP),
+            fields.number("port") or DEFAULT_SERVICE_PORT,
+            fields.number("nodePort") or None,
+        )
+        if service.node_port and service.type is ServiceType.CLUSTER_IP:
+            raise InvalidSpec(f"{fields.path}: {NODE_PORT_FAULT}")
+        return service
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .exposure import Ingress, ServiceType
+from .exposure import Ingress, Service
 from .fields import Fields, InvalidSpec
 from .hosts import Host, InvalidHost
 from .nodes import Nodes
@@ -38,7 +38,7 @@ class LocalRegistrySpec:
     affinity: Mapping[str, Any] = field(default_factory=dict)
     storage: Storage = field(default_factory=Storage)
     ingress: Ingress = field(default_factory=Ingress)
-    service_type: str = ServiceType.CLUSTER_IP.value
+    service: Service = field(default_factory=Service)
     nodes: Nodes = field(default_factory=Nodes)
     suspend: bool = False
 
@@ -55,7 +55,6 @@ class LocalRegistrySpec:
             host = Host.parse(fields.required_text("host"))
         except InvalidHost as error:
             raise InvalidSpec(f"spec.host {error}") from None
-        service = fields.object("service")
         return cls(
             host=host,
             aliases=_aliases(fields, host),
@@ -69,7 +68,7 @@ class LocalRegistrySpec:
                 fields.object("storage") if fields.has("storage") else None
             ),
             ingress=Ingress.from_fields(fields.object("ingress")),
-            service_type=service.one_of("type", ServiceType, default=ServiceType.CLUSTER_IP).value,
+            service=Service.from_fields(fields.object("service")),
             nodes=Nodes.from_fields(fields.object("nodes")),
             suspend=fields.flag("suspend", default=False),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from localregistry.resources import deployment, service
@@ -83,3 +85,36 @@ def test_the_type_is_the_users(kind: str) -> None:
     body = service.build(registry({"service": {"type": kind}}), CONFIG)
     assert body is not None
     assert body["spec"]["type"] == kind
+
+
+@pytest.mark.parametrize(
+    ("asked", "ports"),
+    [
+        ({"port": 80}, {80: "http", 443: "http-443", 9810: "usage"}),
+        ({"port": 5000}, {80: "http", 443: "http-443", 5000: "http-5000", 9810: "usage"}),
+        ({"port": 443}, {80: "http", 443: "http-443", 9810: "usage"}),
+        ({"port": 9810}, {80: "http", 443: "http-443", 9810: "http-9810", 9811: "usage"}),
+    ],
+)
+def test_the_port_that_is_asked_for_comes_beside_those_that_nodes_need(
+    asked: dict[str, Any], ports: dict[int, str]
+) -> None:
+    body = service.build(registry({"service": asked}), CONFIG)
+    assert body is not None
+    assert {port["port"]: port["name"] for port in body["spec"]["ports"]} == ports
+
+
+@pytest.mark.parametrize("port", [80, 443, 5000])
+def test_the_node_port_is_that_of_the_asked_port_and_of_no_other(port: int) -> None:
+    asked = {"type": "NodePort", "port": port, "nodePort": 30500}
+    body = service.build(registry({"service": asked}), CONFIG)
+    assert body is not None
+    assert {p["port"]: p["nodePort"] for p in body["spec"]["ports"] if "nodePort" in p} == {
+        port: 30500
+    }
+
+
+def test_without_one_the_cluster_chooses_the_node_ports() -> None:
+    body = service.build(registry({"service": {"type": "NodePort", "port": 5000}}), CONFIG)
+    assert body is not None
+    assert not [port for port in body["spec"]["ports"] if "nodePort" in port]

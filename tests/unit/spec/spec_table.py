@@ -84,6 +84,13 @@ GOOD_SPECS: dict[str, dict[str, Any]] = {
         }
     },
     "a node port": {"service": {"type": "NodePort"}},
+    "a node port of one's own": {"service": {"type": "NodePort", "nodePort": 30500}},
+    "a port of a load balancer": {"service": {"type": "LoadBalancer", "port": 5000}},
+    "a port of a load balancer and of the nodes": {
+        "service": {"type": "LoadBalancer", "port": 65535, "nodePort": 1}
+    },
+    "a port of the cluster IP": {"service": {"port": 443}},
+    "null for the ports": {"service": {"port": None, "nodePort": None}},
     "nodes left alone": {"nodes": {"management": "Unmanaged"}},
     "nodes only looked at": {"nodes": {"management": "Preview"}},
     "nodes that resolve the name": {"nodes": {"resolve": "DNS"}},
@@ -117,6 +124,7 @@ _NAME = "must be the name of an object"
 _BOOLEAN = "must be of type boolean"
 _OBJECT = "must be of type object"
 _STRING = "must be of type string"
+_PORT = "must be a port from 1 to 65535"
 _KEY = "must be the key of a label, such as disk or example.com/disk"
 _VALUE = "must be the value of a label: up to 63 letters, digits and inner - _ and dots"
 _WANTED = "must have values where the operator is In or NotIn"
@@ -272,6 +280,23 @@ BAD_SPECS: dict[str, tuple[dict[str, Any], str, str | None]] = {
         {"service": {"type": "ExternalName"}},
         'supported values: "ClusterIP", "NodePort", "LoadBalancer"',
         "must be one of ClusterIP, NodePort, LoadBalancer",
+    ),
+    "port 0": ({"service": {"port": 0}}, "greater than or equal to 1", _PORT),
+    "port beyond the last": ({"service": {"port": 65536}}, "less than or equal to 65535", _PORT),
+    "port as text": (
+        {"service": {"port": "5000"}},
+        "must be of type integer",
+        "must be a whole number",
+    ),
+    "node port 0": (
+        {"service": {"type": "NodePort", "nodePort": 0}},
+        "greater than or equal to 1",
+        _PORT,
+    ),
+    "node port of a cluster IP": (
+        {"service": {"nodePort": 30500}},
+        "nodePort is for the types NodePort and LoadBalancer only",
+        "nodePort is for the types NodePort and LoadBalancer only",
     ),
     "unknown management": (
         {"nodes": {"management": "Sometimes"}},

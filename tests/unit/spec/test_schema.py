@@ -89,6 +89,7 @@ def test_every_default_of_the_crd_is_one_that_was_meant() -> None:
         "spec.ingress.enabled": True,
         "spec.service": {},
         "spec.service.type": "ClusterIP",
+        "spec.service.port": exposure.DEFAULT_SERVICE_PORT,
         "spec.nodes": {},
         "spec.nodes.management": "Managed",
         "spec.nodes.resolve": "ClusterIP",
