@@ -14,6 +14,7 @@ localregistry {VERSION}: an image registry for the cluster, and nodes that can p
   localregistry usage    beside each registry: how much of its volume is used
   localregistry restore  undo everything on the nodes, before the operator is removed
   localregistry render   print what the operator would apply for a LocalRegistry
+  localregistry status   show LocalRegistries, or all of one: conditions, nodes, storage, images
 
 `localregistry COMMAND --help` lists a command's options.
 """
@@ -44,6 +45,10 @@ def main(argv: list[str] | None = None) -> int:
             from localregistry.controller.restore import main as restore
 
             return restore(rest)
+        case "status":
+            from localregistry.commands.main import main as commands
+
+            return commands(arguments)
         case "--version" | "version":
             print(VERSION)
             return 0
