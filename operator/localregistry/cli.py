@@ -15,6 +15,7 @@ localregistry {VERSION}: an image registry for the cluster, and nodes that can p
   localregistry restore  undo everything on the nodes, before the operator is removed
   localregistry render   print what the operator would apply for a LocalRegistry
   localregistry status   show LocalRegistries, or all of one: conditions, nodes, storage, images
+  localregistry wait     wait until one is ready, and show what is pending on which node
 
 `localregistry COMMAND --help` lists a command's options.
 """
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
             from localregistry.controller.restore import main as restore
 
             return restore(rest)
-        case "status":
+        case "status" | "wait":
             from localregistry.commands.main import main as commands
 
             return commands(arguments)

@@ -124,7 +124,7 @@ class Cluster:
             return int(answer.status), content, answer.response.headers
         # ApiException: how the package tells of TLS; a refusal comes as an answer.
         except (ApiException, HTTPError, OSError) as error:
-            raise Problem(
+            raise Unavailable(
                 f"The API server at {self.server} does not answer: {_words(error)}.",
                 "Look whether `kubectl cluster-info` works, and name another cluster by --context.",
             ) from error

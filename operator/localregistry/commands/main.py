@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from localregistry.commands import status
+from localregistry.commands import status, waiting
 from localregistry.commands.options import program
 from localregistry.commands.problems import Exit, Problem
 from localregistry.version import VERSION
@@ -38,4 +38,5 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--version", action="version", version=VERSION)
     commands = result.add_subparsers(dest="command", required=True, metavar="COMMAND")
     status.add(commands)
+    waiting.add(commands)
     return result

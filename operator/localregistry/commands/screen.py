@@ -129,6 +129,11 @@ def console(stream: TextIO) -> Console:
     return made
 
 
+def live(stream: TextIO) -> Any:
+    """A place of the terminal that is drawn anew at each `update`, and is cleared at the end."""
+    return _rich().Live(console=console(stream), auto_refresh=False, transient=True)
+
+
 def show(parts: Sequence[Part], stream: TextIO | None = None) -> None:
     """Prints, in the way that the stream is read."""
     out = stream or sys.stdout
