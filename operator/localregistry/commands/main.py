@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from localregistry.commands import status, waiting
+from localregistry.commands import doctor, status, waiting
 from localregistry.commands.options import program
 from localregistry.commands.problems import Exit, Problem
 from localregistry.version import VERSION
@@ -39,4 +39,5 @@ def parser() -> argparse.ArgumentParser:
     commands = result.add_subparsers(dest="command", required=True, metavar="COMMAND")
     status.add(commands)
     waiting.add(commands)
+    doctor.add(commands)
     return result

@@ -50,7 +50,7 @@ def rows(body: Body, nodes: Iterable[Body], agents: Agents | None = None) -> lis
     found = []
     for node in sorted(nodes, key=lambda node: str(node["metadata"]["name"])):
         labels = node["metadata"].get("labels") or {}
-        if not _has_agents(labels, node) or not selector.matches(labels):
+        if not can_have_agent(node) or not selector.matches(labels):
             continue
         name = str(node["metadata"]["name"])
         runtime, version = runtime_of(node)
@@ -73,7 +73,9 @@ def is_ready(node: Body) -> bool:
     return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
 
 
-def _has_agents(labels: Mapping[str, str], node: Body) -> bool:
+def can_have_agent(node: Body) -> bool:
+    """As the DaemonSet's own affinity has it: Linux, and a runtime of its own."""
+    labels = node["metadata"].get("labels") or {}
     info = (node.get("status") or {}).get("nodeInfo") or {}
     system = labels.get("kubernetes.io/os") or info.get("operatingSystem") or "linux"
     return system == "linux" and labels.get("type") != "virtual-kubelet"

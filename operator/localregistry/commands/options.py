@@ -52,8 +52,10 @@ def choose_cluster(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--agent-port", type=int, default=AGENT_PORT, help=argparse.SUPPRESS)
 
 
-def choose_namespace(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", "--namespace", metavar="NS", help="(the context's own)")
+def choose_namespace(
+    parser: argparse.ArgumentParser, words: str = "another than the context's own"
+) -> None:
+    parser.add_argument("-n", "--namespace", metavar="NS", help=words)
 
 
 @contextmanager

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from localregistry.spec.names import API_VERSION, GROUP, PLURAL, child_name
+from localregistry.spec.names import API_VERSION, PLURAL, child_name
 
 GROUP_PATH = f"/apis/{API_VERSION}"
 NODES = "/api/v1/nodes"
-CRD = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{PLURAL}.{GROUP}"
 INGRESS_CLASSES = "/apis/networking.k8s.io/v1/ingressclasses"
-REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 _COLLECTIONS = {
     "ConfigMap": ("/api/v1", "configmaps"),
@@ -18,6 +16,7 @@ _COLLECTIONS = {
     "Deployment": ("/apis/apps/v1", "deployments"),
     "DaemonSet": ("/apis/apps/v1", "daemonsets"),
     "Ingress": ("/apis/networking.k8s.io/v1", "ingresses"),
+    "Event": ("/apis/events.k8s.io/v1", "events"),
     "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
     "LocalRegistry": (GROUP_PATH, PLURAL),
 }
@@ -37,3 +36,7 @@ def service_proxy(namespace: str, registry: str, port: str) -> str:
 
 def pod_proxy(namespace: str, pod: str, port: int) -> str:
     return f"{of('Pod', namespace)}/{pod}:{port}/proxy"
+
+
+def namespace(name: str) -> str:
+    return f"/api/v1/namespaces/{name}"
