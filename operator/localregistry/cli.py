@@ -17,6 +17,7 @@ localregistry {VERSION}: an image registry for the cluster, and nodes that can p
   localregistry status   show LocalRegistries, or all of one: conditions, nodes, storage, images
   localregistry wait     wait until one is ready, and show what is pending on which node
   localregistry doctor   look for what is wrong on nodes, Ingress and DNS, and change nothing
+  localregistry diff     show what the operator would change, by the API server's dry run
 
 `localregistry COMMAND --help` lists a command's options.
 """
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
             from localregistry.controller.restore import main as restore
 
             return restore(rest)
-        case "status" | "wait" | "doctor":
+        case "status" | "wait" | "doctor" | "diff":
             from localregistry.commands.main import main as commands
 
             return commands(arguments)

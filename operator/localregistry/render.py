@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
         registries = [
             registry
             for source in arguments.filename
-            for registry in _read(source, arguments.namespace)
+            for registry in read(source, arguments.namespace)
         ]
         if not registries:
             raise BadInput(f"no {KIND} in {', '.join(arguments.filename)}")
@@ -110,7 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read(source: str, namespace: str) -> Iterator[LocalRegistry]:
+def read(source: str, namespace: str) -> Iterator[LocalRegistry]:
+    """The LocalRegistries of a file, - for standard input. Raises BadInput."""
     for body in _documents(source):
         if not _is_local_registry(body):
             continue

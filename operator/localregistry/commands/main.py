@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from localregistry.commands import doctor, status, waiting
+from localregistry.commands import diff, doctor, status, waiting
 from localregistry.commands.options import program
 from localregistry.commands.problems import Exit, Problem
 from localregistry.version import VERSION
@@ -40,4 +40,5 @@ def parser() -> argparse.ArgumentParser:
     status.add(commands)
     waiting.add(commands)
     doctor.add(commands)
+    diff.add(commands)
     return result
