@@ -26,7 +26,16 @@ class BadInput(Exception):
 
 def main(argv: list[str]) -> int:
     """Returns 0, or 1 where an input is bad: then nothing is printed but the error."""
-    arguments = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(
+        prog="localregistry render",
+        description="Print what the operator would apply for LocalRegistries, without a cluster.",
+    )
+    add_options(parser)
+    return run(parser.parse_args(argv))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """What `main` returns, with these options."""
     config = OperatorConfig()
     if arguments.registry_image:
         config = OperatorConfig(registry_image=arguments.registry_image)
@@ -87,11 +96,7 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 _Dumper.add_representer(str, _represent_text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="localregistry render",
-        description="Print what the operator would apply for LocalRegistries, without a cluster.",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-f",
         "--filename",
@@ -107,7 +112,6 @@ def _parser() -> argparse.ArgumentParser:
         "--registry-image",
         help=f"of resources that name none ({OperatorConfig().registry_image})",
     )
-    return parser
 
 
 def read(source: str, namespace: str) -> Iterator[LocalRegistry]:

@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 
-from localregistry.commands import diff, doctor, status, waiting
+from localregistry import render
+from localregistry.commands import completion, diff, doctor, options, status, waiting
 from localregistry.commands.options import program
 from localregistry.commands.problems import Exit, Problem
 from localregistry.version import VERSION
@@ -17,12 +18,12 @@ INTERRUPTED = 130
 
 def main(argv: list[str]) -> int:
     """The exit code, one of Exit; 2 from argparse for what cannot be understood."""
-    options = parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
-        return int(options.run(options))
+        return int(arguments.run(arguments))
     except Problem as problem:
         step = f"\n  {problem.step}" if problem.step else ""
-        print(f"{program()} {options.command}: {problem.sentence}{step}", file=sys.stderr)
+        print(f"{program()} {arguments.command}: {problem.sentence}{step}", file=sys.stderr)
         return Exit.UNANSWERED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -41,4 +42,16 @@ def parser() -> argparse.ArgumentParser:
     waiting.add(commands)
     doctor.add(commands)
     diff.add(commands)
+    _add_render(commands)
+    completion.add(commands)
     return result
+
+
+def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Its own module needs no cluster, and nothing of this package."""
+    examples = """\
+{} render -f dev.yaml                       # without a cluster
+kubectl get lreg -A -o yaml | {} render -f -"""
+    parser = options.add(commands, "render", "print what the operator would apply", examples)
+    render.add_options(parser)
+    parser.set_defaults(run=render.run)
