@@ -42,7 +42,7 @@ OPERATOR = {
         "name": "localregistry",
         "namespace": SYSTEM,
         "labels": {
-            "app.kubernetes.io/name": "localregistry",
+            "app.kubernetes.io/part-of": "localregistry",
             "app.kubernetes.io/component": "operator",
         },
     },

@@ -18,7 +18,7 @@ from localregistry.spec.names import child_name
 
 T = TypeVar("T")
 
-OPERATOR = "app.kubernetes.io/name=localregistry,app.kubernetes.io/component=operator"
+OPERATOR = "app.kubernetes.io/part-of=localregistry,app.kubernetes.io/component=operator"
 LEASE = "localregistry-operator"
 
 
