@@ -14,6 +14,11 @@ localregistry {VERSION}: an image registry for the cluster, and nodes that can p
   localregistry usage    beside each registry: how much of its volume is used
   localregistry restore  undo everything on the nodes, before the operator is removed
   localregistry render   print what the operator would apply for a LocalRegistry
+  localregistry status   show LocalRegistries, or all of one: conditions, nodes, storage, images
+  localregistry wait     wait until one is ready, and show what is pending on which node
+  localregistry doctor   look for what is wrong on nodes, Ingress and DNS, and change nothing
+  localregistry diff     show what the operator would change, by the API server's dry run
+  localregistry completion  print the script by which bash, zsh or fish completes all this
 
 `localregistry COMMAND --help` lists a command's options.
 """
@@ -36,14 +41,14 @@ def main(argv: list[str] | None = None) -> int:
             from localregistry.usage.app import main as usage
 
             return usage(rest)
-        case "render":
-            from localregistry.render import main as render
-
-            return render(rest)
         case "restore":
             from localregistry.controller.restore import main as restore
 
             return restore(rest)
+        case "status" | "wait" | "doctor" | "diff" | "render" | "completion":
+            from localregistry.commands.main import main as commands
+
+            return commands(arguments)
         case "--version" | "version":
             print(VERSION)
             return 0

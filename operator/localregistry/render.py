@@ -26,7 +26,16 @@ class BadInput(Exception):
 
 def main(argv: list[str]) -> int:
     """Returns 0, or 1 where an input is bad: then nothing is printed but the error."""
-    arguments = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(
+        prog="localregistry render",
+        description="Print what the operator would apply for LocalRegistries, without a cluster.",
+    )
+    add_options(parser)
+    return run(parser.parse_args(argv))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """What `main` returns, with these options."""
     config = OperatorConfig()
     if arguments.registry_image:
         config = OperatorConfig(registry_image=arguments.registry_image)
@@ -34,7 +43,7 @@ def main(argv: list[str]) -> int:
         registries = [
             registry
             for source in arguments.filename
-            for registry in _read(source, arguments.namespace)
+            for registry in read(source, arguments.namespace)
         ]
         if not registries:
             raise BadInput(f"no {KIND} in {', '.join(arguments.filename)}")
@@ -87,11 +96,7 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 _Dumper.add_representer(str, _represent_text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="localregistry render",
-        description="Print what the operator would apply for LocalRegistries, without a cluster.",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-f",
         "--filename",
@@ -107,10 +112,10 @@ def _parser() -> argparse.ArgumentParser:
         "--registry-image",
         help=f"of resources that name none ({OperatorConfig().registry_image})",
     )
-    return parser
 
 
-def _read(source: str, namespace: str) -> Iterator[LocalRegistry]:
+def read(source: str, namespace: str) -> Iterator[LocalRegistry]:
+    """The LocalRegistries of a file, - for standard input. Raises BadInput."""
     for body in _documents(source):
         if not _is_local_registry(body):
             continue

@@ -61,8 +61,9 @@ class NodeStandIn:
         index: int,
         ready: bool = True,
         labels: Mapping[str, str] | None = None,
+        address: str = "",
     ) -> NodeStandIn:
-        node = cls(api, port, name, f"127.0.9.{index}")
+        node = cls(api, port, name, address or f"127.0.9.{index}")
         meta = {"name": name, "labels": {"kubernetes.io/os": "linux", **(labels or {})}}
         api.kubectl(
             *("create", "-f", "-"), input={"apiVersion": "v1", "kind": "Node", "metadata": meta}

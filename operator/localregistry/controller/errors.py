@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 _NO_RIGHT = re.compile(r'User ".*" cannot \w+')
 
 
+class NoCluster(Exception):
+    """Neither a service account nor a kubeconfig says where the API server is."""
+
+
 @dataclass
 class ApiError(Exception):
     """An answer that is not a success, or no answer at all (`status` 0).

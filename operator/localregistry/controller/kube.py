@@ -19,7 +19,7 @@ import aiohttp
 from kubernetes.aio import client, config
 from kubernetes.aio.dynamic import DynamicClient, Resource
 
-from localregistry.controller.errors import ApiError
+from localregistry.controller.errors import ApiError, NoCluster
 from localregistry.controller.kinds import Kind
 from localregistry.spec.names import FIELD_MANAGER
 from localregistry.version import VERSION
@@ -48,13 +48,16 @@ Requested = Callable[[str, int], None]
 async def connect(requested: Requested = lambda verb, status: None) -> AsyncIterator[Api]:
     """Connects as the pod's service account, else as $KUBECONFIG (or ~/.kube/config) says.
 
-    `requested` is told of every request. Raises ConfigException where there is neither.
+    `requested` is told of every request. Raises NoCluster where there is neither.
     """
     configuration = client.Configuration()
     try:
         config.load_incluster_config(configuration)
     except config.ConfigException:
-        await config.load_kube_config(client_configuration=configuration)
+        try:
+            await config.load_kube_config(client_configuration=configuration)
+        except config.ConfigException as error:
+            raise NoCluster(str(error)) from error
     look_once_for_a_proxy(configuration)
     async with client.ApiClient(configuration) as api_client:
         api_client.user_agent = USER_AGENT

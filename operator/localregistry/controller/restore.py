@@ -14,6 +14,11 @@ from collections.abc import Mapping
 from localregistry.resources.config import OperatorConfig
 from localregistry.trust import AGENT_PORT
 
+EXAMPLES = """\
+examples:
+  kubectl apply -f manifests/uninstall.yaml     # as a Job, with the rights that it needs
+  localregistry restore --seconds 300           # from here, as the cluster's administrator
+  localregistry restore --force                 # without the nodes that do not answer"""
 # An API server that is away is waited for this long; a Job of Helm's has 5 minutes in all.
 AWAY_SECONDS = 60.0
 AGAIN_SECONDS = 2.0
@@ -23,7 +28,15 @@ def main(argv: list[str]) -> int:
     """0 where everything is undone; 1 where something is in the way, which is said."""
     options = parse(argv, os.environ)
     logging.basicConfig(stream=sys.stderr, level="WARNING", format="%(levelname)s %(message)s")
-    return asyncio.run(restore(options))
+    from localregistry.controller.errors import NoCluster
+
+    try:
+        return asyncio.run(restore(options))
+    except NoCluster as error:
+        return _fail(
+            f"No cluster is configured: {error}\n"
+            "  Name one by $KUBECONFIG, or run it as the Job of manifests/uninstall.yaml."
+        )
 
 
 def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
@@ -35,6 +48,8 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
             " removes the agents and the finalizers. LocalRegistries, their registries and images"
             " stay. It may be run again at any time."
         ),
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--namespace",

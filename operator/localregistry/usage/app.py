@@ -24,6 +24,8 @@ from localregistry.usage.blobs import Walk
 from localregistry.usage.meter import Meter, NotMeasured, gauge
 from localregistry.usage.pace import Pace
 from localregistry.usage.report import PATH, PORT
+from localregistry.usage.tags import PATH as TAGS_PATH
+from localregistry.usage.tags import Busy, Tags
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -70,11 +72,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = read_options(sys.argv[1:] if argv is None else argv)
     walk = Walk(options.root, Pace())
     meter = Meter(functools.partial(gauge, options.root, walk), forget=walk.forget, log=_log)
+    tags = Tags(options.root)
     # Before any thread is there: they inherit it, and none is interrupted.
     endings = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, endings)
     try:
-        routes: Routes = {PATH: lambda: answer(meter, lambda: is_read_only(options.root))}
+        routes: Routes = {
+            PATH: lambda: answer(meter, lambda: is_read_only(options.root)),
+            TAGS_PATH: lambda: list_tags(tags),
+        }
         server = serve(options.listen, options.port, routes)
     except OSError as error:
         _log(f"cannot listen on port {options.port}: {error.strerror}")
@@ -117,6 +123,16 @@ def is_read_only(root: str) -> bool:
         return False
 
 
+def list_tags(tags: Tags) -> Answer:
+    try:
+        return 200, "application/json", tags.to_json()
+    except Busy as error:
+        return 503, "text/plain; charset=utf-8", f"{error}\n"
+    except OSError as error:
+        words = f"the tags cannot be read: {error.strerror}\n"
+        return 503, "text/plain; charset=utf-8", words
+
+
 def read_options(arguments: Sequence[str]) -> SimpleNamespace:
     """The command line; without one, as in the pod, no parser is brought into memory."""
     if arguments:
@@ -129,7 +145,8 @@ def parser() -> ArgumentParser:
 
     result = argparse.ArgumentParser(
         prog="localregistry usage",
-        description=f"Serves GET {PATH}: how much of a registry's volume is used.",
+        description=f"Serves GET {PATH}, how much of a registry's volume is used, and GET "
+        f"{TAGS_PATH}, which tags are in it and when each was pushed.",
     )
     result.add_argument("--root", default=ROOT, type=os.path.abspath, help=f"its folder ({ROOT})")
     result.add_argument("--listen", default="", help="address to answer on (all)")

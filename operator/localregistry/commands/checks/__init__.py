@@ -1,0 +1,1 @@
+"""What `doctor` judges: each module takes the survey and yields findings, and reads nothing."""
