@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from documented.runner import Documented
 from e2e import demo, install
 from e2e.cluster import LREG, REGISTRIES, ROOT, SYSTEM, Cluster, Node, differences
+from e2e.documented import shell
 from e2e.images import Images
 from e2e.test_nodes import insecure, running
 
@@ -57,10 +59,10 @@ def the_namespace_goes(cluster: Cluster) -> None:
 
 
 def test_helm_uninstall_leaves_the_nodes_as_they_were(
-    clean: Cluster, docker_node: Node, before: Before
+    clean: Cluster, docker_node: Node, before: Before, documented: Documented
 ) -> None:
     """With a LocalRegistry still there, which nobody has to delete first."""
-    clean.helm("uninstall", install.RELEASE, "-n", SYSTEM, "--wait")
+    documented.run(shell(clean))
     as_before(clean, docker_node, before)
     left = clean.kubectl("get", "all,configmaps,leases,roles,serviceaccounts", "-n", SYSTEM)
     assert "localregistry" not in left.stdout
@@ -71,40 +73,26 @@ def test_helm_uninstall_leaves_the_nodes_as_they_were(
 
 @pytest.mark.long
 def test_uninstall_yaml_does_the_same_without_helm(
-    clean: Cluster, built: Images, docker_node: Node, before: Before
+    clean: Cluster, built: Images, docker_node: Node, before: Before, documented: Documented
 ) -> None:
     install.as_released(built)
-    uninstall = str(MANIFESTS / "uninstall.yaml")
-    clean.kubectl("apply", "-f", uninstall)
-    clean.kubectl(
-        *("wait", "--for=condition=complete", "job/localregistry-restore", "-n", SYSTEM),
-        "--timeout=180s",
-    )
+    documented.run(shell(clean))
     as_before(clean, docker_node, before)
-    clean.kubectl("delete", "-f", uninstall)
-    # Installed by Helm here, the rest of it goes by Helm; there is no agent left to be asked.
-    clean.kubectl("delete", "-f", str(MANIFESTS / "install.yaml"), "--timeout=120s")
     assert not clean.exists("crd", LREG)
     assert not clean.exists("namespace", SYSTEM)
     the_namespace_goes(clean)
 
 
 def test_nodes_whose_operator_was_deleted_first_are_cleaned_by_their_own_journals(
-    clean: Cluster, built: Images, docker_node: Node, before: Before
+    clean: Cluster, built: Images, docker_node: Node, before: Before, documented: Documented
 ) -> None:
     install.as_released(built)
     clean.kubectl("delete", "namespace", SYSTEM, "--timeout=120s")
     assert HOST in insecure(docker_node), "nobody has told the nodes yet"
-    manifest = str(MANIFESTS / "clean-nodes.yaml")
-    clean.kubectl("apply", "-f", manifest)
-    space = ("-n", "localregistry-clean")
-    clean.kubectl("rollout", "status", "daemonset/node-cleaner", *space, "--timeout=120s")
+    documented.run(shell(clean))
     as_before(clean, docker_node, before)
-    clean.kubectl("wait", "--for=condition=complete", "job", "--all", *space, "--timeout=120s")
     assert finalizers(clean) == [None]
     the_namespace_goes(clean)
-    clean.kubectl("delete", "-f", manifest, "--timeout=60s")
-    assert differences(before[0], clean.files()) == []
 
 
 @pytest.mark.long

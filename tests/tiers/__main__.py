@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
 LINT: tuple[tuple[str, ...], ...] = (
-    (str(BIN / "ruff"), "format", "--check", "operator", "tests", "manifests", "bench"),
-    (str(BIN / "ruff"), "check", "operator", "tests", "manifests", "bench"),
-    (str(BIN / "mypy"), "operator/localregistry", "tests", "manifests", "bench"),
+    (str(BIN / "ruff"), "format", "--check", "operator", "tests", "manifests", "bench", "docs"),
+    (str(BIN / "ruff"), "check", "operator", "tests", "manifests", "bench", "docs"),
+    (str(BIN / "mypy"), "operator/localregistry", "tests", "manifests", "bench", "docs"),
     (str(BIN / "lint-imports"), "--no-logo"),
     (sys.executable, "manifests/generate.py", "--check"),
 )
