@@ -47,7 +47,7 @@ def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     lines = []
     for row in (head, tuple("---" for _ in head), *rows):
         cells = [" ".join(cell.split()).replace("|", "\\|") for cell in row]
-        lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
+        lines.append("|" + "".join(f" {cell} |" if cell else " |" for cell in cells))
     return "\n".join(lines) + "\n"
 
 
@@ -139,6 +139,10 @@ def _sections(source: str, name: str) -> Iterator[tuple[str, list[tuple[str, str
 
 def commands(root: Path) -> str:
     """Asks the package of that tree, in a process of its own."""
+    package = root / "operator/localregistry"
+    if not package.is_dir():
+        # Else it would be another one, of an editable installation.
+        raise Unreadable(f"{package} does not exist")
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("commandline.py"))],
         env={**os.environ, "PYTHONPATH": str(root / "operator")},
