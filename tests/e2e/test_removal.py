@@ -97,7 +97,7 @@ def test_nodes_whose_operator_was_deleted_first_are_cleaned_by_their_own_journal
 
 @pytest.mark.long
 def test_a_node_that_does_not_answer_stops_the_removal_and_is_named(
-    clean: Cluster, built: Images, docker_node: Node, before: Before
+    clean: Cluster, built: Images, docker_node: Node, before: Before, documented: Documented
 ) -> None:
     """The agent of one node is stopped: nobody can say that this node is clean."""
     process = "pgrep -f 'localregistry.* agent$'"
@@ -110,8 +110,8 @@ def test_a_node_that_does_not_answer_stops_the_removal_and_is_named(
         clean.kubectl("apply", "-f", "-", input=quick)
         job = ("job/localregistry-restore", "-n", SYSTEM)
         clean.kubectl("wait", "--for=condition=failed", *job, "--timeout=120s")
-        words = clean.kubectl("logs", *job).stdout
-        assert f"{docker_node.name} has not answered" in words
+        [ran] = documented.run(shell(clean))
+        assert f"{docker_node.name} has not answered" in ran.said
         assert clean.exists("daemonset", "node-agent", "-n", SYSTEM)
         assert HOST in insecure(docker_node)
     finally:
