@@ -46,8 +46,11 @@ CONTENTS = {
     ],
     "Reference": [
         *(f"docs/reference/{name}" for name in ("api", "fields", "troubleshooting", "reasons")),
-        *(f"docs/reference/{name}" for name in ("chart-values", "environment", "cli", "metrics")),
-        *(f"docs/reference/{name}" for name in ("rights", "nodes", "runtimes", "faults")),
+        *(f"docs/reference/{name}" for name in ("chart-values", "environment", "options")),
+        *(
+            f"docs/reference/{name}"
+            for name in ("metrics", "rights", "nodes", "runtimes", "faults")
+        ),
         *("docs/reference/figures", "bench/results/README", "docs/reference/release"),
         "manifests/chart/README",
     ],

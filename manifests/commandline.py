@@ -28,18 +28,26 @@ def parser_of(command: str) -> argparse.ArgumentParser:
         with mock.patch.object(argparse.ArgumentParser, "parse_args", catch):
             cli.main([command, "--help"])
     except Caught as caught:
-        parser: argparse.ArgumentParser = caught.args[0]
-        return parser
+        return below(caught.args[0], command)
     raise SystemExit(f"localregistry {command} reads no options by argparse")
+
+
+def below(parser: argparse.ArgumentParser, command: str) -> argparse.ArgumentParser:
+    """The command's own parser, where one parser holds several commands."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction) and command in action.choices:
+            found: argparse.ArgumentParser = action.choices[command]
+            return found
+    return parser
 
 
 def name_of(action: argparse.Action) -> str:
     """As it is written: flags with what they take, or the name of what stands by its place."""
-    metavar = action.metavar or action.dest.upper()
-    taken = "" if action.nargs == 0 else f" {metavar}"
+    choices = f"{{{','.join(map(str, action.choices))}}}" if action.choices else ""
+    metavar = str(action.metavar or choices or action.dest.upper())
     if not action.option_strings:
-        return str(metavar)
-    return ", ".join(action.option_strings) + taken
+        return f"[{metavar}]" if action.nargs in ("?", "*") else metavar
+    return ", ".join(action.option_strings) + ("" if action.nargs == 0 else f" {metavar}")
 
 
 def described(command: str) -> dict[str, Any]:
@@ -48,7 +56,7 @@ def described(command: str) -> dict[str, Any]:
         "name": command,
         "description": parser.description or "",
         "options": [
-            {"name": name_of(action), "help": action.help or ""}
+            {"name": name_of(action), "help": (action.help or "") % vars(action)}
             for action in parser._actions
             if action.help != argparse.SUPPRESS and "--help" not in action.option_strings
         ],

@@ -7,7 +7,7 @@ Of the chart: its versions, its copy of the CRD, the values in README.md, and wh
 shows. install.yaml is what `helm template` makes of it without any value, without what only Helm
 understands, and with a Namespace; base/ is the same for kustomize; uninstall.yaml is what the chart
 runs before it is deleted; clean-nodes.yaml is for nodes whose operator is gone. Of docs/reference:
-fields.md, reasons.md and cli.md. Sources: operator/localregistry, crds/, samples/ and the chart.
+fields.md, reasons.md and options.md. Sources: operator/localregistry, crds/, samples/, the chart.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def files(root: Path) -> dict[Path, str]:
         folder / "reasons.md": reasons(
             (package / "spec/reasons.py").read_text(), (package / "trust.py").read_text()
         ),
-        folder / "cli.md": commands(root),
+        folder / "options.md": commands(root),
     }
 
 
@@ -145,7 +145,8 @@ def commands(root: Path) -> str:
         raise Unreadable(f"{package} does not exist")
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("commandline.py"))],
-        env={**os.environ, "PYTHONPATH": str(root / "operator")},
+        # Defaults that come from the environment would be those of this machine.
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(root / "operator")},
         capture_output=True,
         text=True,
         check=False,
@@ -154,7 +155,7 @@ def commands(root: Path) -> str:
     if done.returncode:
         raise Unreadable(f"the command line cannot be read: {done.stderr.strip()}")
     page = [
-        f"# Command line\n\n{MADE}\n"
+        f"# Options of the command line\n\n{MADE}\n"
         "`localregistry` is the entry of both images and of the Python package. Where an option\n"
         "names a variable in brackets, the environment may set it instead; the option wins.\n"
     ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from localregistry.spec.reasons import Reason
 from localregistry.trust import NodeReason
-from manifests import reference
+from manifests import commandline, reference
 
 CRD = {
     "spec": {
@@ -50,7 +52,7 @@ def pages(root: Path) -> dict[str, str]:
     return {path.name: text for path, text in reference.files(root).items()}
 
 
-@pytest.mark.parametrize("name", ["fields.md", "reasons.md", "cli.md"])
+@pytest.mark.parametrize("name", ["fields.md", "reasons.md", "options.md"])
 def test_each_page_is_as_its_source_says(root: Path, pages: dict[str, str], name: str) -> None:
     written = (root / reference.FOLDER / name).read_text()
     assert written == pages[name], "run: make manifests"
@@ -63,7 +65,7 @@ def test_each_reason_is_listed_once_with_when_it_is_used(pages: dict[str, str]) 
 
 
 def test_each_command_has_its_options_and_none_that_is_hidden(pages: dict[str, str]) -> None:
-    page = pages["cli.md"]
+    page = pages["options.md"]
     for command in ("run", "agent", "usage", "restore", "render"):
         assert f"\n## localregistry {command}\n" in page
     assert "| `--host-policy HOST_POLICY` |" in page
@@ -95,3 +97,29 @@ def test_a_package_that_is_not_there_or_cannot_be_read_is_an_error(tmp_path: Pat
     (broken / "__init__.py").write_text("raise ImportError('broken')")
     with pytest.raises(reference.Unreadable, match="broken"):
         reference.commands(tmp_path)
+
+
+def test_a_command_below_a_parser_of_several_has_its_own_options() -> None:
+    several = argparse.ArgumentParser()
+    commands = several.add_subparsers(dest="command")
+    commands.add_parser("one").add_argument("--first")
+    commands.add_parser("two")
+    assert commandline.below(several, "one")._option_string_actions.keys() >= {"--first"}
+    assert commandline.below(several, "three") is several
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "name"),
+    [
+        (("--port",), {"type": int}, "--port PORT"),
+        (("-f", "--file"), {"metavar": "FILE"}, "-f, --file FILE"),
+        (("--once",), {"action": "store_true"}, "--once"),
+        (("-o",), {"choices": ["json", "yaml"]}, "-o {json,yaml}"),
+        (("name",), {"nargs": "?"}, "[NAME]"),
+    ],
+)
+def test_an_option_is_named_as_it_is_written(
+    arguments: tuple[str, ...], options: dict[str, Any], name: str
+) -> None:
+    action = argparse.ArgumentParser().add_argument(*arguments, **options)
+    assert commandline.name_of(action) == name
