@@ -55,6 +55,7 @@ def as_written(runs: Iterable[Ran]) -> list[Ran]:
     return done
 
 
+@pytest.mark.long
 def test_the_tutorial(without_operator: Cluster, documented: Documented) -> None:
     """From `make demo` to `make demo-clean`; the virtualenv is taken as it is."""
     cluster = without_operator

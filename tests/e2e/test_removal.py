@@ -79,6 +79,10 @@ def test_uninstall_yaml_does_the_same_without_helm(
     documented.run(shell(clean))
     as_before(clean, docker_node, before)
     assert not clean.exists("crd", LREG)
+    left = clean.kubectl("get", "clusterroles,clusterrolebindings", "-o", "name").stdout
+    # What the cluster itself is made of has other names: localregistry-test:pod-network.
+    ours = [name for name in left.split() if "localregistry" in name]
+    assert [name for name in ours if "localregistry-test:" not in name] == []
     assert not clean.exists("namespace", SYSTEM)
     the_namespace_goes(clean)
 
