@@ -88,17 +88,21 @@ bench-agent: $(VENV)/.plots ## The node agent on the kind cluster (15 minutes)
 
 ##@ For those who change it
 
+.PHONY: docs
+docs: $(VENV)-docs/.installed ## Build the documentation as a site into build/docs; a dead link fails
+	$(VENV)-docs/bin/python docs/site.py build/docs
+
 .PHONY: lint
 lint: $(VENV)/.installed ## ruff, mypy --strict, import-linter, generated files
 	$(PY) -m tiers lint
 
 .PHONY: format
 format: $(VENV)/.installed ## Let ruff lay out the code
-	$(VENV)/bin/ruff format operator tests manifests bench
-	$(VENV)/bin/ruff check --fix operator tests manifests bench
+	$(VENV)/bin/ruff format operator tests manifests bench docs
+	$(VENV)/bin/ruff check --fix operator tests manifests bench docs
 
 .PHONY: manifests
-manifests: $(VENV)/.installed ## Generate install.yaml, base/, the chart's CRD and its README anew
+manifests: $(VENV)/.installed ## Generate install.yaml, base/, the chart's CRD and README, and pages of the reference anew
 	HELM="$$($(PY) -m kind tools helm | tail -1)/helm" $(PY) manifests/generate.py
 
 .PHONY: verify
@@ -120,7 +124,7 @@ install: $(VENV)/.installed ## Make the virtualenv with all that the project and
 
 .PHONY: clean
 clean: ## Remove the virtualenv and caches; the cluster and its cache stay
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-docs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find operator tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -137,6 +141,14 @@ $(VENV)/.installed: pyproject.toml
 	@$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
 	@# Programs of the tests: `python -m kind`, `-m tiers`, `-m e2e.demo`.
 	@echo "$(CURDIR)/tests" > "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/localregistry-tests.pth"
+	@touch $@
+
+$(VENV)-docs/.installed: pyproject.toml
+	@$(PYTHON) -m venv $(VENV)-docs
+	@$(VENV)-docs/bin/python -c 'import tomllib; \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' \
+	  > $(VENV)-docs/requirements.txt
+	@$(VENV)-docs/bin/python -m pip install --quiet --requirement $(VENV)-docs/requirements.txt
 	@touch $@
 
 $(VENV)/.plots: $(VENV)/.installed

@@ -15,7 +15,7 @@ _HEAD = """\
 Written by `python -m bench report` from the JSON files beside it: do not edit. `make bench`
 measures anew. A control is measured in the same run, on the same machine, in the same unit; a bar
 for a ratio is one for measured / control. What the figures mean stands in
-[the docs](../../docs/figures.md).
+[the docs](../../docs/reference/figures.md).
 
 """
 _COLUMNS = ("", "figure", "measured", "control", "ratio", "bar", "")

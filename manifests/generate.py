@@ -1,4 +1,4 @@
-"""Writes what is derived: parts of the chart, and the plain manifests that are made from it.
+"""Writes what is derived: parts of the chart, plain manifests made from it, pages of the reference.
 
     python3 manifests/generate.py            write all of them
     python3 manifests/generate.py --check    write nothing, exit 1 where one is out of date
@@ -6,8 +6,8 @@
 Of the chart: its versions, its copy of the CRD, the values in README.md, and what Artifact Hub
 shows. install.yaml is what `helm template` makes of it without any value, without what only Helm
 understands, and with a Namespace; base/ is the same for kustomize; uninstall.yaml is what the chart
-runs before it is deleted; clean-nodes.yaml is for nodes whose operator is gone. Sources:
-operator/localregistry/version.py, crds/, samples/ and the chart.
+runs before it is deleted; clean-nodes.yaml is for nodes whose operator is gone. Of docs/reference:
+fields.md, reasons.md and options.md. Sources: operator/localregistry, crds/, samples/, the chart.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import yaml
 
 # Run as a file, or loaded from one: either way its neighbours are found by their package's name.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from manifests import artifacthub, chartreadme, plain
+from manifests import artifacthub, chartreadme, plain, reference
 
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = "localregistry"
@@ -83,7 +83,7 @@ def chart_files(root: Path) -> dict[Path, str]:
         yaml.safe_load(values), version, yaml.safe_load(crd.read_text()), samples
     )
     chart_yaml = chart / "Chart.yaml"
-    pages = (chart / "README.md", root / "docs/installation.md")
+    pages = (chart / "README.md", root / "docs/reference/chart-values.md")
     try:
         return {
             chart_yaml: artifacthub.with_annotations(
@@ -123,11 +123,18 @@ def generate(root: Path, render: Callable[[Path], str], *, write: bool) -> list[
         return [*stale, *made]
     for name, text in plain.files(render(chart), digest(chart)).items():
         settle(root / "manifests" / name, text)
+    try:
+        for path, text in reference.files(root).items():
+            settle(path, text)
+    except reference.Unreadable as error:
+        raise CannotGenerate(str(error)) from None
     return stale
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Writes what is derived below manifests/.")
+    parser = argparse.ArgumentParser(
+        description="Writes what is derived below manifests/ and docs/."
+    )
     parser.add_argument("--check", action="store_true", help="compare only; exit 1 on a difference")
     parser.add_argument(
         "--helm",

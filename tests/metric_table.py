@@ -1,4 +1,4 @@
-"""The table of metrics in docs/operations.md, and what a text exposition really holds."""
+"""The table of metrics in docs/reference/metrics.md, and what a text exposition really holds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-PAGE = Path(__file__).resolve().parents[1] / "docs/operations.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs/reference/metrics.md"
 
 # Name: (type, labels). As queries name them: a counter with its `_total`.
 Table = dict[str, tuple[str, frozenset[str]]]

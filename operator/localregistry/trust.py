@@ -34,16 +34,16 @@ class Damaged(ValueError):
 class NodeReason(StrEnum):
     """The result of one registry on one node."""
 
-    CONFIGURED = "Configured"
-    PENDING = "Pending"
-    UNSUPPORTED = "Unsupported"
-    CONFIG_PATH_MISSING = "ConfigPathMissing"
-    FLAG_CONFLICT = "FlagConflict"
-    FOREIGN_CONFIG_INVALID = "ForeignConfigInvalid"
-    RELOAD_BLOCKED = "ReloadBlocked"
-    ROLLED_BACK = "RolledBack"
-    CONTENDED = "Contended"
-    PULL_FAILED = "PullFailed"
+    CONFIGURED = "Configured"  # the node has pulled the probe image
+    PENDING = "Pending"  # not worked through yet
+    UNSUPPORTED = "Unsupported"  # a runtime, store or file that is left alone; the message says why
+    CONFIG_PATH_MISSING = "ConfigPathMissing"  # containerd reads no registry directory
+    FLAG_CONFLICT = "FlagConflict"  # dockerd has a flag that rules out the same key in its file
+    FOREIGN_CONFIG_INVALID = "ForeignConfigInvalid"  # the runtime would refuse its file as it is
+    RELOAD_BLOCKED = "ReloadBlocked"  # a signal would harm this dockerd
+    ROLLED_BACK = "RolledBack"  # the daemon did not take the change
+    CONTENDED = "Contended"  # somebody else has the name, or undoes ours
+    PULL_FAILED = "PullFailed"  # configured, but the probe image cannot be pulled
 
 
 @dataclass(frozen=True)

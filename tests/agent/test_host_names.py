@@ -151,7 +151,7 @@ def test_pulls_of_ten_thousand_hosts_go_where_their_files_say(node: Node) -> Non
 
 @only("hosts.toml")
 def test_pulls_of_every_address_go_where_its_file_says(node: Node) -> None:
-    hosts = GOOD_ADDRESSES
+    hosts: tuple[str, ...] = GOOD_ADDRESSES
     if node.kind.name in WITHOUT_IPV6:
         hosts = tuple(host for host in hosts if not host.startswith("["))
         refused = [host for host in GOOD_ADDRESSES if host not in hosts]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,11 +10,9 @@ import pytest
 from api import rights
 from api.apiserver import REPOSITORY, ApiServer
 from api.lab import install
+from documented.runner import Documented, Shell
 
-PAGE = REPOSITORY / "docs/operations.md"
-# What every account may read, in the operator's own blocks: it stands in the agents'.
-WITHOUT_ADDRESSES = "grep -v '\\[/'"
-BLOCK = re.compile(r"```console\n\$ kubectl (auth can-i --list [^\n]+)\n(.*?)```", re.DOTALL)
+PAGE = REPOSITORY / "docs/reference/rights.md"
 
 
 def test_the_audit_log_tells_a_right_that_is_there_for_nothing_or_missing() -> None:
@@ -39,39 +36,30 @@ def test_the_audit_log_tells_a_right_that_is_there_for_nothing_or_missing() -> N
     assert rights.refused(found) == {("", "secrets", "list", False)}
 
 
-@pytest.fixture
-def answers(api: ApiServer) -> list[tuple[str, str, list[str]]]:
-    """For each command of the page: its arguments, what is written, what an API server says."""
-    install(api)
-    return [
-        (command, written, _said(api, command))
-        for command, written in BLOCK.findall(PAGE.read_text())
-    ]
-
-
-def _said(api: ApiServer, command: str) -> list[str]:
-    command, piped, _ = command.partition(f" | {WITHOUT_ADDRESSES}")
-    lines = _lines(api.kubectl(*command.split()).stdout)
-    return [line for line in lines if not piped or "[/" not in line]
-
-
 def test_the_page_shows_what_the_api_server_says_of_both_accounts(
-    answers: list[tuple[str, str, list[str]]], request: pytest.FixtureRequest
+    documented: Documented, api: ApiServer, request: pytest.FixtureRequest
 ) -> None:
+    install(api)
+    environment = {"KUBECONFIG": str(api.kubeconfig), "KUBECACHEDIR": str(api.directory / "cache")}
+    answers = list(documented.rest(Shell((api.bin,), environment)))
     assert len(answers) == 3, f"{PAGE}: blocks of kubectl auth can-i --list"
     if request.config.getoption("--update-golden"):
         page = PAGE.read_text()
-        for command, written, said in answers:
-            head = f"$ kubectl {command}\n"
-            page = page.replace(head + written, head + "".join(f"{line}\n" for line in said))
+        for ran in answers:
+            head = f"$ {ran.command.text}\n"
+            said = "\n".join(_lines(ran.said))
+            page = page.replace(head + ran.command.output, head + said)
         PAGE.write_text(page)
-    for command, _, said in answers:
-        [written] = [text for name, text in BLOCK.findall(PAGE.read_text()) if name == command]
-        assert _lines(written) == said, command
+        return
+    for ran in answers:
+        assert _lines(ran.command.output) == _lines(ran.said), ran.command.text
 
 
-def test_an_agent_may_only_ask_what_it_may(answers: list[tuple[str, str, list[str]]]) -> None:
-    [said] = [said for command, _, said in answers if ":default " in command]
+def test_an_agent_may_only_ask_what_it_may(api: ApiServer) -> None:
+    install(api)
+    account = "system:serviceaccount:localregistry-system:default"
+    asked = ("auth", "can-i", "--list", f"--as={account}", "-n", "localregistry-system")
+    said = _lines(api.kubectl(*asked).stdout)
     resources = {line.split()[0] for line in said[1:] if not line.startswith(" ")}
     assert resources == {
         "selfsubjectaccessreviews.authorization.k8s.io",
@@ -82,4 +70,4 @@ def test_an_agent_may_only_ask_what_it_may(answers: list[tuple[str, str, list[st
 
 def _lines(text: str) -> list[str]:
     """Without the blanks at the ends, by which columns are laid out."""
-    return [line.rstrip() for line in text.splitlines()]
+    return [line.rstrip() for line in text.strip("\n").splitlines()]

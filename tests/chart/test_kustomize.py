@@ -72,7 +72,7 @@ def test_an_overlay_of_the_users_moves_all_of_it_to_another_namespace(tmp_path: 
 
 
 def test_the_overlay_of_the_documentation_reaches_all_three_images(tmp_path: Path) -> None:
-    page = (REPOSITORY / "docs/installation.md").read_text()
+    page = (REPOSITORY / "docs/how-to/air-gap.md").read_text()
     [text] = re.findall(r"```yaml\n(apiVersion: kustomize.*?)```", page, re.DOTALL)
     for name in ("crds", "manifests"):
         shutil.copytree(REPOSITORY / name, tmp_path / name)
@@ -92,7 +92,7 @@ def test_verify_finds_what_is_not_as_its_source_says(
     tmp_path: Path, helms: dict[str, Helm], change: str | None
 ) -> None:
     """The real generator with the real Helm, on a copy."""
-    for name in ("crds", "docs", "manifests", "operator/localregistry/version.py"):
+    for name in ("crds", "docs", "manifests", "operator/localregistry"):
         source, target = REPOSITORY / name, tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["cp", "-R", str(source), str(target)], check=True)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from documented.runner import Documented
 from e2e import demo, install
 from e2e.cluster import LREG, REGISTRIES, ROOT, SYSTEM, Cluster, Node, differences
+from e2e.documented import shell
 from e2e.images import Images
 from e2e.test_nodes import insecure, running
 
@@ -59,10 +61,10 @@ def the_namespace_goes(cluster: Cluster) -> None:
 
 
 def test_helm_uninstall_leaves_the_nodes_as_they_were(
-    clean: Cluster, docker_node: Node, before: Before
+    clean: Cluster, docker_node: Node, before: Before, documented: Documented
 ) -> None:
     """With a LocalRegistry still there, which nobody has to delete first."""
-    clean.helm("uninstall", install.RELEASE, "-n", SYSTEM, "--wait")
+    documented.run(shell(clean))
     as_before(clean, docker_node, before)
     left = clean.kubectl("get", "all,configmaps,leases,roles,serviceaccounts", "-n", SYSTEM)
     assert "localregistry" not in left.stdout
@@ -73,45 +75,35 @@ def test_helm_uninstall_leaves_the_nodes_as_they_were(
 
 @pytest.mark.long
 def test_uninstall_yaml_does_the_same_without_helm(
-    clean: Cluster, built: Images, docker_node: Node, before: Before
+    clean: Cluster, built: Images, docker_node: Node, before: Before, documented: Documented
 ) -> None:
     install.as_released(built)
-    uninstall = str(MANIFESTS / "uninstall.yaml")
-    clean.kubectl("apply", "-f", uninstall)
-    clean.kubectl(
-        *("wait", "--for=condition=complete", "job/localregistry-restore", "-n", SYSTEM),
-        "--timeout=180s",
-    )
+    documented.run(shell(clean))
     as_before(clean, docker_node, before)
-    clean.kubectl("delete", "-f", uninstall)
-    # Installed by Helm here, the rest of it goes by Helm; there is no agent left to be asked.
-    clean.kubectl("delete", "-f", str(MANIFESTS / "install.yaml"), "--timeout=120s")
     assert not clean.exists("crd", LREG)
+    left = clean.kubectl("get", "clusterroles,clusterrolebindings", "-o", "name").stdout
+    # What the cluster itself is made of has other names: localregistry-test:pod-network.
+    ours = [name for name in left.split() if "localregistry" in name]
+    assert [name for name in ours if "localregistry-test:" not in name] == []
     assert not clean.exists("namespace", SYSTEM)
     the_namespace_goes(clean)
 
 
 def test_nodes_whose_operator_was_deleted_first_are_cleaned_by_their_own_journals(
-    clean: Cluster, built: Images, docker_node: Node, before: Before
+    clean: Cluster, built: Images, docker_node: Node, before: Before, documented: Documented
 ) -> None:
     install.as_released(built)
     clean.kubectl("delete", "namespace", SYSTEM, "--timeout=120s")
     assert HOST in insecure(docker_node), "nobody has told the nodes yet"
-    manifest = str(MANIFESTS / "clean-nodes.yaml")
-    clean.kubectl("apply", "-f", manifest)
-    space = ("-n", "localregistry-clean")
-    clean.kubectl("rollout", "status", "daemonset/node-cleaner", *space, "--timeout=120s")
+    documented.run(shell(clean))
     as_before(clean, docker_node, before)
-    clean.kubectl("wait", "--for=condition=complete", "job", "--all", *space, "--timeout=120s")
     assert finalizers(clean) == [None]
     the_namespace_goes(clean)
-    clean.kubectl("delete", "-f", manifest, "--timeout=60s")
-    assert differences(before[0], clean.files()) == []
 
 
 @pytest.mark.long
 def test_a_node_that_does_not_answer_stops_the_removal_and_is_named(
-    clean: Cluster, built: Images, docker_node: Node, before: Before
+    clean: Cluster, built: Images, docker_node: Node, before: Before, documented: Documented
 ) -> None:
     """The agent of one node is stopped: nobody can say that this node is clean."""
     process = "pgrep -f 'localregistry.* agent$'"
@@ -124,8 +116,8 @@ def test_a_node_that_does_not_answer_stops_the_removal_and_is_named(
         clean.kubectl("apply", "-f", "-", input=quick)
         job = ("job/localregistry-restore", "-n", SYSTEM)
         clean.kubectl("wait", "--for=condition=failed", *job, "--timeout=120s")
-        words = clean.kubectl("logs", *job).stdout
-        assert f"{docker_node.name} has not answered" in words
+        [ran] = documented.run(shell(clean))
+        assert f"{docker_node.name} has not answered" in ran.said
         assert clean.exists("daemonset", "node-agent", "-n", SYSTEM)
         assert HOST in insecure(docker_node)
     finally:

@@ -1,7 +1,7 @@
 """What the operator tells Prometheus. The one module that imports `prometheus_client`.
 
 No label holds a name of the cluster: the number of series is the same for one registry and for a
-thousand. docs/operations.md explains each metric.
+thousand. docs/reference/metrics.md explains each metric.
 """
 
 from __future__ import annotations

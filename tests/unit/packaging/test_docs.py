@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from documented import blocks
 from localregistry.spec.reasons import Reason
 from localregistry.trust import NodeReason
 from localregistry.version import VERSION
@@ -30,12 +31,13 @@ GOOD = {
 # As in a pod's spec, where they are documented.
 OF_PODS = {"spec.resources", "spec.tolerations", "spec.affinity", "spec.nodeSelector"}
 
-PAGES = ["docs/*.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "README.md"]
+# The longest page that is read in one go.
+MOST_LINES = 350
 
 
 @pytest.fixture(scope="module")
 def pages(root: Path) -> dict[Path, str]:
-    return {path: path.read_text() for pattern in PAGES for path in sorted(root.glob(pattern))}
+    return {path: path.read_text() for path in blocks.pages(root)}
 
 
 def leaves(node: Schema, path: str) -> Iterator[str]:
@@ -57,7 +59,7 @@ def anchors(text: str) -> set[str]:
 def test_every_field_of_the_spec_is_on_the_api_page(root: Path, one: Any) -> None:
     [version] = one("CustomResourceDefinition")["spec"]["versions"]
     schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    page = (root / "docs/api.md").read_text()
+    page = (root / "docs/reference/api.md").read_text()
     missing = [path for path in leaves(schema, "spec") if f"`{path}" not in page]
     assert missing == []
 
@@ -66,28 +68,28 @@ def test_the_api_page_names_no_field_that_is_not_there(root: Path, one: Any) -> 
     [version] = one("CustomResourceDefinition")["spec"]["versions"]
     schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     known = set(leaves(schema, "spec"))
-    page = (root / "docs/api.md").read_text()
+    page = (root / "docs/reference/api.md").read_text()
     for path in re.findall(r"`(spec(?:\.[\w\[\]]+)+)", page):
         assert any(f"{field}.".startswith(f"{path}.") for field in known), path
 
 
 @pytest.mark.parametrize("reasons", [Reason, NodeReason])
 def test_every_reason_that_is_not_success_is_explained(root: Path, reasons: Any) -> None:
-    page = (root / "docs/troubleshooting.md").read_text()
+    page = (root / "docs/reference/troubleshooting.md").read_text()
     explained = set(re.findall(r"`([A-Z]\w+)`", page)) | set(re.findall(r"^### (\w+)$", page, re.M))
     assert {reason.value for reason in reasons} - GOOD - explained == set()
 
 
 def test_no_reason_is_explained_that_does_not_exist(root: Path) -> None:
-    page = (root / "docs/troubleshooting.md").read_text()
+    page = (root / "docs/reference/troubleshooting.md").read_text()
     rows = re.findall(r"^\| ((?:`[A-Z]\w+`(?:, )?)+) \|", page, re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert named
     assert named - {reason.value for reason in (*Reason, *NodeReason)} == set()
 
 
-def test_every_variable_of_the_operator_is_on_the_installation_page(root: Path) -> None:
-    page = (root / "docs/installation.md").read_text()
+def test_every_variable_of_the_operator_is_on_its_page(root: Path) -> None:
+    page = (root / "docs/reference/environment.md").read_text()
     source = (root / "operator/localregistry/controller/main.py").read_text()
     variables = set(re.findall(r"\$([A-Z][A-Z_]+)\]", source)) | set(
         re.findall(r'"--[a-z-]+", "([A-Z_]+)"', source)
@@ -117,3 +119,14 @@ def test_every_link_leads_somewhere(root: Path, pages: dict[Path, str]) -> None:
             if not found:
                 broken.append(f"{path.relative_to(root)}: {link}")
     assert broken == []
+
+
+def test_no_page_is_too_long_to_be_read(pages: dict[Path, str]) -> None:
+    assert [path.name for path, text in pages.items() if text.count("\n") > MOST_LINES] == []
+
+
+def test_what_is_written_in_the_docs_of_make_is_there(root: Path, pages: dict[Path, str]) -> None:
+    """Of `make X` within a sentence too; blocks are run by tests."""
+    targets = set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(), re.MULTILINE))
+    for path, text in pages.items():
+        assert set(re.findall(r"`make ([a-z-]+)`", text)) <= targets, path.name

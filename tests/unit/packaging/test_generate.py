@@ -64,11 +64,10 @@ PLAIN = ["install.yaml", "uninstall.yaml", "clean-nodes.yaml", *BASE]
 def tree(root: Path, tmp_path: Path) -> Path:
     """What the generator reads and writes, in a place of its own."""
     shutil.copytree(root / "manifests", tmp_path / "manifests")
-    sources = ("crds/localregistries.yaml", "operator/localregistry/version.py")
-    for name in (*sources, "docs/installation.md"):
-        target = tmp_path / name
-        target.parent.mkdir(parents=True)
-        shutil.copy(root / name, target)
+    shutil.copytree(root / "operator/localregistry", tmp_path / "operator/localregistry")
+    shutil.copytree(root / "docs/reference", tmp_path / "docs/reference")
+    (tmp_path / "crds").mkdir()
+    shutil.copy(root / "crds/localregistries.yaml", tmp_path / "crds")
     return tmp_path
 
 

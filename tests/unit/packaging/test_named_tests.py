@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-PAGES = ("docs/faults.md", "docs/runtimes.md")
+PAGES = ("docs/reference/faults.md", "docs/reference/runtimes.md")
 # Of the faults' page: what every release has to have seen, but what removes all of it.
 CASES = {
     *("A1", "A2", "A6", "A16", "A18", "A20", "B6", "B7", "B8", "B9", "B10"),
@@ -63,7 +63,7 @@ def test_every_test_that_a_page_names_is_there(
 def test_each_is_in_a_tier_of_its_row_and_each_tier_has_one(
     root: Path, tests: dict[str, set[str]]
 ) -> None:
-    for row in rows((root / "docs/faults.md").read_text()):
+    for row in rows((root / "docs/reference/faults.md").read_text()):
         for name in row.tests:
             assert tests[name] & row.tiers, f"{row.cases}: {name} is in {tests[name]}"
         if row.tests:
@@ -71,6 +71,6 @@ def test_each_is_in_a_tier_of_its_row_and_each_tier_has_one(
 
 
 def test_every_case_that_matters_has_its_row(root: Path) -> None:
-    found = list(rows((root / "docs/faults.md").read_text()))
+    found = list(rows((root / "docs/reference/faults.md").read_text()))
     assert CASES - set().union(*(row.cases for row in found)) == set()
     assert all(row.tests for row in found)

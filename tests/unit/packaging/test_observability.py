@@ -30,7 +30,7 @@ def test_the_metrics_are_served_on_a_port_of_the_pod(root: Path, one: Any) -> No
     [port] = container["ports"]
     [health_port] = [e["value"] for e in container["env"] if e["name"] == "HEALTH_PORT"]
     assert str(port["containerPort"]) == health_port
-    page = (root / "docs/operations.md").read_text()
+    page = (root / "docs/reference/metrics.md").read_text()
     assert f"`/metrics` are on port {health_port}" in page
 
 
@@ -68,8 +68,8 @@ def test_every_alert_asks_for_a_metric_that_there_is(
 def test_every_alert_has_its_paragraph_and_no_paragraph_is_of_another(
     root: Path, alerts: list[dict[str, Any]]
 ) -> None:
-    page = (root / "docs/operations.md").read_text()
-    assert re.findall(r"^#### (LocalRegistry\w+)$", page, re.MULTILINE) == [
+    page = (root / "docs/reference/metrics.md").read_text()
+    assert re.findall(r"^### (LocalRegistry\w+)$", page, re.MULTILINE) == [
         alert["alert"] for alert in alerts
     ]
     for alert in alerts:
