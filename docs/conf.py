@@ -46,7 +46,7 @@ CONTENTS = {
     ],
     "Reference": [
         *(f"docs/reference/{name}" for name in ("api", "fields", "troubleshooting", "reasons")),
-        *(f"docs/reference/{name}" for name in ("chart-values", "environment", "options")),
+        *(f"docs/reference/{name}" for name in ("chart-values", "environment", "cli", "options")),
         *(
             f"docs/reference/{name}"
             for name in ("metrics", "rights", "nodes", "runtimes", "faults")

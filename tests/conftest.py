@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from documented.blocks import claimed_by
+from documented.runner import Documented
+
 # How long one example takes tells of the machine's load, and of nothing that is tested.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
-
-from documented.blocks import claimed_by
-from documented.runner import Documented
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
