@@ -125,6 +125,7 @@ class Api:
     ) -> AsyncIterator[Body]:
         """First nothing ({}), when the watch has begun; then all that are there and each that comes
         or changes, with `since` only what is newer than this resourceVersion. Ends after `seconds`.
+        `requested` is not told of it, as of no watch.
         """
         call = self._client.get(
             self._resource(kind),
@@ -135,14 +136,7 @@ class Api:
             timeout_seconds=int(seconds),
             _request_timeout=seconds + TIMEOUT,
         )
-        status = 0
-        try:
-            status, response = await _begun(call)
-        except ApiError as error:
-            status = error.status
-            raise
-        finally:
-            self._requested("watch", status)
+        response = await _begun(call)
         try:
             yield {}
             async for change in _changes(response):
@@ -272,11 +266,10 @@ async def _answer(call: Awaitable[Any]) -> tuple[int, Body]:
             return int(response.status), await response.json()
 
 
-async def _begun(call: Awaitable[Any]) -> tuple[int, Any]:
+async def _begun(call: Awaitable[Any]) -> Any:
     with _told_as_ours():
         async with asyncio.timeout(TIMEOUT + 1):
-            response = await call
-            return int(response.status), response
+            return await call
 
 
 async def _changes(response: Any) -> AsyncIterator[Body]:
