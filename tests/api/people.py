@@ -37,6 +37,7 @@ class Person:
     """One user; `run` is a command line of theirs."""
 
     kubeconfig: Path
+    user: str
 
     @classmethod
     def with_rights(cls, api: ApiServer, namespace: str, name: str, *rules: Rule) -> Person:
@@ -58,12 +59,18 @@ class Person:
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
         }
         api.kubectl("apply", "-f", "-", input=[role, binding])
-        return cls(api.service_account_kubeconfig(namespace, name))
+        user = f"system:serviceaccount:{namespace}:{name}"
+        return cls(api.service_account_kubeconfig(namespace, name), user)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*self.command(arguments)], capture_output=True, text=True, timeout=120, check=False
         )
+
+    def asked(self, api: ApiServer) -> list[dict[str, Any]]:
+        """What they have asked the API server by these commands; other tests share it."""
+        events = api.audit(user_agent=AGENT)
+        return [event for event in events if event["user"]["username"] == self.user]
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         return [

@@ -11,7 +11,7 @@ import yaml
 
 from api.apiserver import REPOSITORY, ApiServer
 from api.lab import LREG, Lab, open_lab
-from api.people import AGENT, Person
+from api.people import Person
 from api.standin import SYSTEM
 
 CHILDREN = ("configmap", "pvc", "deployment", "service", "ingress")
@@ -62,7 +62,7 @@ def test_what_it_says_is_what_comes_and_nothing_is_stored(lab: Lab, tmp_path: Pa
     assert "only dynamically provisioned pvc can be resized" in told.stdout
     assert "# Deployment" not in told.stdout
     assert versions(lab) == before
-    for event in lab.api.audit(user_agent=AGENT):
+    for event in editor.asked(lab.api):
         assert event["verb"] in ("get", "list", "patch")
         assert event["verb"] != "patch" or "dryRun=All" in event["requestURI"]
 

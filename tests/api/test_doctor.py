@@ -10,7 +10,7 @@ import pytest
 
 from api.apiserver import ApiServer
 from api.lab import Lab, open_lab
-from api.people import AGENT, Person, behind_service, outward
+from api.people import Person, behind_service, outward
 from api.standin import SYSTEM
 from localregistry.trust import NodeReason, NodeResult
 
@@ -166,8 +166,9 @@ def test_a_port_that_the_service_lost_while_nobody_looks_after_it_is_named(lab: 
 def test_it_asks_and_changes_nothing(lab: Lab) -> None:
     """By the audit log: no mutating verb but on reviews, which are questions."""
     behind_service(lab, "dev")
-    assert looker(lab).run("doctor", "-n", lab.namespace).returncode in (1, 3)
-    asked = list(lab.api.audit(user_agent=AGENT))
+    person = looker(lab)
+    assert person.run("doctor", "-n", lab.namespace).returncode in (1, 3)
+    asked = person.asked(lab.api)
     assert len(asked) > 10
     written = {event["objectRef"]["resource"] for event in asked if event["verb"] in MUTATING} - {
         "subjectaccessreviews",

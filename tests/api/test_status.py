@@ -11,7 +11,7 @@ import yaml
 
 from api.apiserver import ApiServer
 from api.lab import Lab, open_lab
-from api.people import AGENT, READER, Person, behind_service, outward, push
+from api.people import READER, Person, behind_service, outward, push
 from localregistry.trust import NodeReason, NodeResult
 
 MUTATING = {"create", "update", "patch", "delete", "deletecollection"}
@@ -65,7 +65,7 @@ def test_all_of_one_registry_is_told_by_rights_to_read_alone(lab: Lab) -> None:
     assert 3_000_000 < tags["team/app:1"]["size"] < 3_001_000
     assert tags["team/app:1"]["pushed"].endswith("Z")
     assert found["catalogue"]["notes"] == []
-    asked = [event["verb"] for event in lab.api.audit(user_agent=AGENT)]
+    asked = [event["verb"] for event in reader.asked(lab.api)]
     assert asked
     assert not MUTATING & set(asked)
 
