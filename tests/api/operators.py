@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from api.apiserver import REPOSITORY
+import yaml
+
+from api.apiserver import REPOSITORY, ApiServer
 from api.processes import Process, free_port
 
 if TYPE_CHECKING:
@@ -63,3 +66,17 @@ class Operator:
     @property
     def log(self) -> str:
         return self.process.log.read_text(errors="replace")
+
+
+@contextmanager
+def deployed(api: ApiServer) -> Iterator[None]:
+    """The operator's Deployment, of which no pod runs here: people read its environment."""
+    installed = yaml.safe_load_all((REPOSITORY / "manifests/install.yaml").read_text())
+    [deployment] = [d for d in installed if d["kind"] == "Deployment"]
+    api.kubectl("apply", "--server-side", "-f", "-", input=deployment)
+    where = ("-n", deployment["metadata"]["namespace"])
+    try:
+        yield
+    finally:
+        name = f"deployment/{deployment['metadata']['name']}"
+        api.kubectl("delete", name, *where, "--ignore-not-found")

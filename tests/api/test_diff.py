@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from api.apiserver import REPOSITORY, ApiServer
+from api.apiserver import ApiServer
 from api.lab import LREG, Lab, open_lab
+from api.operators import deployed
 from api.people import Person
-from api.standin import SYSTEM
 
 CHILDREN = ("configmap", "pvc", "deployment", "service", "ingress")
 # What docs/cli.md says that `diff` needs.
@@ -29,15 +29,12 @@ EDITOR = (
 @pytest.fixture
 def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
     for opened in open_lab(api, namespace):
-        installed = yaml.safe_load_all((REPOSITORY / "manifests/install.yaml").read_text())
-        deployment = [d for d in installed if d["kind"] == "Deployment"]
-        api.kubectl("apply", "--server-side", "-f", "-", input=deployment)
-        opened.start_operator()
-        opened.apply("dev", storage={"size": "20Gi"})
-        opened.bring_up("dev")
-        opened.wait_for("dev", "RegistryAvailable", "DeploymentAvailable")
-        yield opened
-        api.kubectl("delete", "deployment/localregistry", "-n", SYSTEM, "--ignore-not-found")
+        with deployed(api):
+            opened.start_operator()
+            opened.apply("dev", storage={"size": "20Gi"})
+            opened.bring_up("dev")
+            opened.wait_for("dev", "RegistryAvailable", "DeploymentAvailable")
+            yield opened
 
 
 def versions(lab: Lab) -> dict[str, str]:

@@ -12,6 +12,7 @@ import yaml
 
 from api.apiserver import REPOSITORY, ApiServer
 from api.lab import Lab, open_lab
+from api.operators import deployed
 from documented.runner import Documented, Ran, Shell, beside
 
 HERE = Path(sys.executable).parent
@@ -20,12 +21,13 @@ HERE = Path(sys.executable).parent
 @pytest.fixture
 def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
     for opened in open_lab(api, namespace):
-        opened.start_operator()
-        opened.add_node("node-a")
-        opened.apply("dev")
-        opened.bring_up("dev")
-        opened.wait_for("dev", "NodesReady", "NodesConfigured")
-        yield opened
+        with deployed(api):
+            opened.start_operator()
+            opened.add_node("node-a")
+            opened.apply("dev")
+            opened.bring_up("dev")
+            opened.wait_for("dev", "NodesReady", "NodesConfigured")
+            yield opened
 
 
 def test_a_registry_is_shown_waited_for_and_examined(
