@@ -23,7 +23,7 @@ from api.processes import wait_until
 
 Rule = tuple[str, str, str]
 
-# What docs/cli.md says that `status` needs for all that it shows.
+# What docs/reference/cli.md says that `status` needs for all that it shows.
 READER: tuple[Rule, ...] = (
     ("localregistry.dev", "localregistries", "get,list"),
     ("", "nodes", "list"),

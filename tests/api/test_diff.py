@@ -15,7 +15,7 @@ from api.operators import deployed
 from api.people import Person
 
 CHILDREN = ("configmap", "pvc", "deployment", "service", "ingress")
-# What docs/cli.md says that `diff` needs.
+# What docs/reference/cli.md says that `diff` needs.
 EDITOR = (
     ("localregistry.dev", "localregistries", "get,list"),
     ("", "configmaps", "get,create,patch"),

@@ -14,7 +14,7 @@ from api.people import Person, behind_service, outward
 from api.standin import SYSTEM
 from localregistry.trust import NodeReason, NodeResult
 
-# What docs/cli.md says that `doctor` needs to look at everything.
+# What docs/reference/cli.md says that `doctor` needs to look at everything.
 LOOKER = (
     ("localregistry.dev", "localregistries", "get,list"),
     ("", "nodes,namespaces,pods,services", "get,list"),

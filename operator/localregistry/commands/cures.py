@@ -45,6 +45,9 @@ CURES: dict[Reason, str] = {
     "message.",
     Reason.STORAGE_ALMOST_FULL: _GROW,
     Reason.STORAGE_FULL: _GROW,
+    Reason.VOLUME_READ_ONLY: "Have the node's administrator check the volume's file system (dmesg), "
+    "then: kubectl delete pod -n {namespace} -l app.kubernetes.io/name=registry",
+    Reason.OPERATOR_REMOVED: "Install the operator again, or delete the LocalRegistry.",
     Reason.DEPLOYMENT_PROGRESSING: f"Wait; if it lasts: {_PODS}",
     Reason.DEPLOYMENT_UNAVAILABLE: _PODS,
     Reason.IMAGE_PULL_FAILED: "Name an image that its node can pull in spec.image, or its secret "

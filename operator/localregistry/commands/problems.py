@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What scripts may rely on; docs/cli.md has them."""
+    """What scripts may rely on; docs/reference/cli.md has them."""
 
     WELL = 0  # ready; nothing to mend; no difference
     NOT = 1  # not ready in time; something is broken; there are differences

@@ -32,7 +32,7 @@ def test_the_help_of_each_command_has_examples(
 @pytest.mark.parametrize("name", commands())
 def test_each_command_is_in_the_usage_and_on_its_page(name: str) -> None:
     assert f"localregistry {name} " in cli.USAGE
-    page = (Path(__file__).resolve().parents[3] / "docs/cli.md").read_text()
+    page = (Path(__file__).resolve().parents[3] / "docs/reference/cli.md").read_text()
     assert f"## {name}" in page.lower()
 
 
