@@ -1,4 +1,7 @@
-"""The line that mends it, for each reason of a condition; docs/troubleshooting.md says more."""
+"""The line that mends it, for each reason of a condition.
+
+docs/reference/troubleshooting.md says more.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +48,8 @@ CURES: dict[Reason, str] = {
     "message.",
     Reason.STORAGE_ALMOST_FULL: _GROW,
     Reason.STORAGE_FULL: _GROW,
-    Reason.VOLUME_READ_ONLY: "Have the node's administrator check the volume's file system (dmesg), "
-    "then: kubectl delete pod -n {namespace} -l app.kubernetes.io/name=registry",
+    Reason.VOLUME_READ_ONLY: "Have the node's administrator check the volume's file system "
+    "(dmesg), then: kubectl delete pod -n {namespace} -l app.kubernetes.io/name=registry",
     Reason.OPERATOR_REMOVED: "Install the operator again, or delete the LocalRegistry.",
     Reason.DEPLOYMENT_PROGRESSING: f"Wait; if it lasts: {_PODS}",
     Reason.DEPLOYMENT_UNAVAILABLE: _PODS,

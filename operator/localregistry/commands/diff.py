@@ -61,7 +61,9 @@ def wanted(cluster: Cluster, arguments: argparse.Namespace) -> list[LocalRegistr
             return [LocalRegistry.from_body(registries.one(cluster, namespace, target))]
         found = [_known(cluster, body) for body in read(target, namespace)]
     except (BadInput, InvalidSpec) as error:
-        raise Problem(f"{str(error).rstrip('.')}.", "See docs/api.md for each field.") from None
+        raise Problem(
+            f"{str(error).rstrip('.')}.", "See docs/reference/api.md for each field."
+        ) from None
     if not found:
         raise Problem(f"There is no {KIND} in {target}.", "Name a file that has one.")
     return found

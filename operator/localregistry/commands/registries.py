@@ -11,7 +11,7 @@ from localregistry.spec.names import KIND
 
 NO_CRD = Problem(
     "This cluster knows no LocalRegistries: their CRD is not installed.",
-    "Install the operator (docs/installation.md), or name another cluster by --context.",
+    "Install the operator (docs/how-to/install.md), or name another cluster by --context.",
 )
 
 

@@ -65,7 +65,7 @@ def test_an_unknown_name_is_answered_with_what_there_is(
 def test_without_the_crd_the_next_step_is_to_install() -> None:
     with pytest.raises(Problem, match="their CRD is not installed") as caught:
         registries.one(StandIn({}), "team", "dev")
-    assert "docs/installation.md" in caught.value.step
+    assert "docs/how-to/install.md" in caught.value.step
 
 
 def test_the_user_is_named_in_what_he_may_not() -> None:
