@@ -17,6 +17,7 @@ def by_name(figures: list[Figure]) -> dict[str, Figure]:
     return {figure.what: figure for figure in figures}
 
 
+@pytest.mark.long
 def test_a_cold_start_is_measured_beside_bare_manifests(clean: Cluster) -> None:
     found, versions = cold_start.measure(frozenset({"P8"}), SHORT)
     figures = by_name(found["P8"])

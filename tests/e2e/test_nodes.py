@@ -121,8 +121,9 @@ def test_an_administrators_own_entries_stay_when_ours_go(clean: Cluster, docker_
     "damage",
     [
         pytest.param("{ this is no JSON", id="broken JSON"),
-        pytest.param('["a", "list"]', id="an array"),
-        pytest.param('{"debug": false, "debug": true}', id="a key twice"),
+        # These on each docker of the tier `agent`.
+        pytest.param('["a", "list"]', id="an array", marks=pytest.mark.long),
+        pytest.param('{"debug": false, "debug": true}', id="a key twice", marks=pytest.mark.long),
     ],
 )
 def test_a_file_that_dockerd_could_not_start_with_is_left_alone_and_named(

@@ -41,7 +41,13 @@ def test_a_held_host_is_a_conflict_and_passes_on_when_the_holder_goes(clean: Clu
     clean.wait_ready("two", timeout=60)
 
 
-@pytest.mark.parametrize("kind", ["deployment", "service", "ingress", "configmap"])
+# The others are in the tier `api`, for each kind.
+OTHERS = ("service", "ingress", "configmap")
+
+
+@pytest.mark.parametrize(
+    "kind", ["deployment", *(pytest.param(kind, marks=pytest.mark.long) for kind in OTHERS)]
+)
 def test_a_deleted_child_is_back_within_ten_seconds(clean: Cluster, kind: str) -> None:
     clean.apply_registry("one", host=ONE)
     clean.wait_ready("one")
