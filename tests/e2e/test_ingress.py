@@ -142,13 +142,19 @@ def test_locations_lead_back_to_the_name_and_port_that_the_client_asked(
     clean.apply_registry("dev", host=HOST, ingress={"tls": {"secretName": secret}})
     behind_tls = replace(way, port=443, tls=True)
 
-    wait_until(lambda: answers(behind_tls), timeout=30, what="the controller to serve TLS")
+    def redirected() -> bool:
+        try:
+            headers, _ = way.ask("GET", "/v2/", expected=308)
+        except Refused:
+            return False
+        # The controller leaves a slash at the end out.
+        return headers["location"] == f"https://{HOST}/v2"
+
+    # With TLS the controller's own redirect is wanted, and tells that the change has come to it.
+    wait_until(redirected, timeout=30, what="the redirect to https")
     pushed(behind_tls)
     with forwarded(way.address, 443) as port:
         pushed(replace(behind_tls, address="127.0.0.1", port=port, host=f"{HOST}:{port}"))
-    # With TLS the controller's own redirect is wanted; it leaves a slash at the end out.
-    headers, _ = way.ask("GET", "/v2/", expected=308)
-    assert headers["location"] == f"https://{HOST}/v2"
     clean.wait_ready("dev")
     assert clean.status("dev")["nodes"]["summary"] == "3/3", "nodes go by the Service"
     assert clean.status("dev")["url"] == f"https://{HOST}"
