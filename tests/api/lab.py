@@ -144,7 +144,9 @@ class Lab:
         wait_until(lambda: self.exists("ingress", ingress), timeout=PATIENCE, what="the children")
 
     def wait_quiet(self) -> None:
-        """Until the operator has come to rest: it has asked nothing for QUIET_SECONDS."""
+        """Until the operator has come to rest: it has asked nothing for QUIET_SECONDS, and not
+        because it had no time yet to notice what was done just before."""
+        time.sleep(QUIET_SECONDS)
         deadline = time.monotonic() + 2 * PATIENCE
         while last := self.requests(time.monotonic() - QUIET_SECONDS):
             assert time.monotonic() < deadline, f"no rest: {last[-1]['requestURI']}"
