@@ -303,9 +303,15 @@ class Lab:
 
     def _registries(self) -> list[Body]:
         """Of all namespaces."""
-        code, body = self.api.request("GET", EVERYWHERE)
-        assert code == 200, body
-        return list(body["items"])
+        answers = []
+
+        def answered() -> bool:
+            """429 just after the CRD came back; kubectl would wait as well."""
+            answers.append(self.api.request("GET", EVERYWHERE))
+            return answers[-1][0] == 200
+
+        wait_until(answered, timeout=PATIENCE, what="the list of LocalRegistries")
+        return list(answers[-1][1]["items"])
 
 
 def _path(registry: Body) -> str:
