@@ -335,10 +335,13 @@ def new_lab(api: ApiServer, namespace: str) -> Lab:
     )
 
 
-def open_lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
-    """The same; closed at the end."""
+def open_lab(api: ApiServer, namespace: str, *, node: str = "") -> Iterator[Lab]:
+    """The same; closed at the end. With a `node` that one has joined, and an operator runs."""
     lab = new_lab(api, namespace)
     try:
+        if node:
+            lab.add_node(node)
+            lab.start_operator()
         yield lab
     finally:
         lab.close()
