@@ -13,6 +13,8 @@ KIND := PYTHONPATH=tests $(PYTHON) -m kind
 # The operator's image and the agent's, as the cluster's nodes know them.
 OPERATOR_IMAGE ?= docker.io/localregistry/operator:dev
 AGENT_IMAGE ?= docker.io/localregistry/agent:dev
+# What `test-kubernetes` runs on other versions of Kubernetes; "api e2e" makes a cluster of each.
+TIERS ?= api
 
 ##@ The two commands
 
@@ -61,6 +63,10 @@ test-lifecycle: $(VENV)/.installed ## Install, upgrade, sharing, nodes that come
 .PHONY: test-all
 test-all: $(VENV)/.installed ## As `test`, with what takes minutes by its nature
 	$(PY) -m tiers --long lint unit chart agent api faults e2e
+
+.PHONY: test-kubernetes
+test-kubernetes: $(VENV)/.installed ## TIERS (api, unless told) on the oldest and on the newest Kubernetes that the chart is for
+	for version in $$($(KIND) versions); do KUBERNETES=$$version $(PY) -m tiers $(TIERS); done
 
 .PHONY: cluster
 cluster: ## Bring up the kind cluster: one control plane, one Docker worker, one containerd worker

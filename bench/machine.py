@@ -48,7 +48,7 @@ def of_control_plane() -> dict[str, str]:
     """Of a measurement with nothing but etcd, API server and the operator as a process."""
     return {
         "python": platform.python_version(),
-        "kubernetes": settings.KUBERNETES.removeprefix("v"),
+        "kubernetes": settings.from_environment().kubernetes.removeprefix("v"),
         "registry": settings.REGISTRY_IMAGE.rpartition(":")[2],
     }
 

@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from kind import digest, locks, progress, shell, toolchain
-from kind.gotools import TOOLS, Tool
+from kind import digest, gotools, locks, progress, shell, toolchain
+from kind.gotools import Tool
 from kind.settings import Settings
 
 
@@ -14,7 +14,7 @@ def keyed(settings: Settings, tool: Tool) -> Path:
     """Where the binary lies for the present go.mod, go.sum and flags."""
     module = Path(tool.module_dir)
     key = digest.digest(module / "go.mod", module / "go.sum", tool.package, tool.ldflags)
-    return settings.cache / "go" / f"{tool.name}-{key}"
+    return settings.cache / "go" / tool.apart / f"{tool.name}-{key}"
 
 
 def ensure(settings: Settings, names: Iterable[str]) -> Path:
@@ -22,20 +22,21 @@ def ensure(settings: Settings, names: Iterable[str]) -> Path:
 
     Raises Failed for an unknown name or a build that fails.
     """
-    wanted = list(names) or list(TOOLS)
-    unknown = [name for name in wanted if name not in TOOLS]
+    tools = gotools.of(settings)
+    wanted = list(names) or list(tools)
+    unknown = [name for name in wanted if name not in tools]
     if unknown:
-        raise shell.Failed(f"no such tool: {', '.join(unknown)}; there are {', '.join(TOOLS)}")
+        raise shell.Failed(f"no such tool: {', '.join(unknown)}; there are {', '.join(tools)}")
     settings.bin.mkdir(parents=True, exist_ok=True)
-    missing = [name for name in wanted if not keyed(settings, TOOLS[name]).exists()]
+    missing = [name for name in wanted if not keyed(settings, tools[name]).exists()]
     for name in wanted:
         if name not in missing:
-            _link(settings, TOOLS[name], keyed(settings, TOOLS[name]))
+            _link(settings, tools[name], keyed(settings, tools[name]))
     if not missing:
         progress.Progress(1).cached(f"{len(wanted)} tools")
     report = progress.Progress(len(missing))
     for name in missing:
-        _ensure(settings, TOOLS[name], report)
+        _ensure(settings, tools[name], report)
     return settings.bin
 
 

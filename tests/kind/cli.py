@@ -16,6 +16,11 @@ def _tools(options: argparse.Namespace, settings: configuration.Settings) -> int
     return 0
 
 
+def _versions(options: argparse.Namespace, settings: configuration.Settings) -> int:
+    print(*map(configuration.minor, configuration.OTHERS))
+    return 0
+
+
 def _up(options: argparse.Namespace, settings: configuration.Settings) -> int:
     from kind import cluster
 
@@ -129,6 +134,14 @@ def parser() -> argparse.ArgumentParser:
         description="Present, else pulled, else made from Debian packages; prints its name.",
     )
     base.set_defaults(act=_base_image)
+
+    versions = commands.add_parser(
+        "versions",
+        help="print the versions of Kubernetes beside the default one",
+        description="Each is a value of the variable KUBERNETES, which chooses what the other "
+        "commands build and run.",
+    )
+    versions.set_defaults(act=_versions)
 
     env = commands.add_parser(
         "env",

@@ -1,25 +1,26 @@
 """The Go programs: which go.mod names each, and the linker flags that carry its version.
 
 Every group under ``go/`` is one module without source: its ``tool`` lines and its go.sum pin what
-is built. Groups are apart because their dependencies contradict one another.
+is built. Groups are apart because their dependencies contradict one another, and since Kubernetes
+is built in more than one version.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from kind.settings import HERE, KUBERNETES
+from kind.settings import HERE, KUBERNETES, Settings, minor
 
 CONTAINERD = "2.4.2"
 # A module of 29's line carries no release number of its own; this one is what the agent reads.
 DOCKERD = "29.8.0"
-_MAJOR, _MINOR = KUBERNETES.lstrip("v").split(".")[:2]
 
 
-def _kubernetes_flags() -> tuple[str, ...]:
+def _kubernetes_flags(kubernetes: str) -> tuple[str, ...]:
     """Kubernetes' own version, which kubeadm and `kubectl version` read from link-time values."""
+    major, after = minor(kubernetes).split(".")
     values = {
-        "gitVersion": KUBERNETES,
-        "gitMajor": _MAJOR,
-        "gitMinor": _MINOR,
+        "gitVersion": kubernetes,
+        "gitMajor": major,
+        "gitMinor": after,
         "gitTreeState": "clean",
     }
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
@@ -28,13 +29,18 @@ def _kubernetes_flags() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Tool:
-    """One binary: its name in the bin directory, its group, its package, cold seconds."""
+    """One binary: its name in the bin directory, its group, its package, cold seconds.
+
+    ``apart`` is the folder of the cache that it is kept in beside the others, where it is another
+    version of one of them.
+    """
 
     name: str
     group: str
     package: str
     seconds: int
     flags: tuple[str, ...] = ()
+    apart: str = ""
 
     @property
     def module_dir(self) -> "str":
@@ -48,7 +54,8 @@ class Tool:
 
 
 def _kubernetes(name: str, seconds: int) -> Tool:
-    return Tool(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", seconds, _kubernetes_flags())
+    flags = _kubernetes_flags(KUBERNETES)
+    return Tool(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", seconds, flags)
 
 
 def _containerd(name: str, seconds: int) -> Tool:
@@ -127,4 +134,17 @@ _RUNTIMES = (
 )
 
 CLUSTER: tuple[str, ...] = tuple(tool.name for tool in _CLUSTER)
-TOOLS: dict[str, Tool] = {tool.name: tool for tool in (*_CLUSTER, *_CHART, *_RUNTIMES)}
+_ALL: dict[str, Tool] = {tool.name: tool for tool in (*_CLUSTER, *_CHART, *_RUNTIMES)}
+
+
+def of(settings: Settings) -> dict[str, Tool]:
+    """All tools by name, Kubernetes' own in the version that the settings choose."""
+    if settings.other is None:
+        return _ALL
+    group, flags = f"kubernetes-{settings.other}", _kubernetes_flags(settings.kubernetes)
+    return {
+        name: replace(tool, group=group, flags=flags, apart=settings.apart)
+        if tool.group == "kubernetes"
+        else tool
+        for name, tool in _ALL.items()
+    }

@@ -5,8 +5,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from kind import build, debian, engine, progress, shell, toolchain
-from kind.gotools import TOOLS
+from kind import build, debian, engine, gotools, progress, shell, toolchain
 from kind.podimages import PodImage
 from kind.settings import Settings
 
@@ -35,7 +34,7 @@ def root_image(settings: Settings, root: debian.Root, report: progress.Progress)
 def keyed_tag(image: PodImage, key: str) -> str:
     """Tag under which an image is kept, whatever its public reference points to."""
     name = image.ref.rsplit("/", 1)[1].split(":")[0]
-    return f"{REPOSITORY}/{name}:{key}"
+    return f"{REPOSITORY}/{image.apart}{name}:{key}"
 
 
 def ensure(
@@ -96,7 +95,7 @@ def _fill(settings: Settings, image: PodImage, folder: Path) -> None:
         shutil.copytree(image.files, folder, dirs_exist_ok=True)
     (folder / "Dockerfile").write_text(image.dockerfile)
     if image.tool:
-        shutil.copy(build.keyed(settings, TOOLS[image.tool]), folder / image.tool)
+        shutil.copy(build.keyed(settings, gotools.of(settings)[image.tool]), folder / image.tool)
     if "catatonit" in image.dockerfile and image.base == "slim":
         _extract(settings, "usr/bin/catatonit", folder / "catatonit")
     if image.tool == "nginx-ingress-controller":
@@ -121,7 +120,7 @@ def _extract(settings: Settings, member: str, target: Path) -> None:
 
 def _module_files(settings: Settings) -> Path:
     """Folder of the controller's own nginx files, in the Go module cache."""
-    module = Path(TOOLS["nginx-ingress-controller"].module_dir)
+    module = Path(gotools.of(settings)["nginx-ingress-controller"].module_dir)
     go = toolchain.go(settings)
     shell.run([go, "mod", "download", "k8s.io/ingress-nginx"], cwd=module, timeout=300)
     folder = shell.run(

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kind import build, debian, digest, engine, imagebuild, podimages, progress, shell
-from kind.gotools import TOOLS
+from kind import build, debian, digest, engine, gotools, imagebuild, podimages, progress, shell
 from kind.podimages import PodImage
-from kind.settings import HERE, KUBERNETES, REGISTRY_IMAGE, STOCK_BASE, TOOLS_IMAGE, Settings
+from kind.settings import HERE, REGISTRY_IMAGE, STOCK_BASE, TOOLS_IMAGE, Settings
 
 _NODE_TOOLS = ("kubeadm", "kubelet", "kubectl")
 _CLIENT = "localregistry.dev/kind/client"
@@ -42,15 +41,16 @@ def plan(settings: Settings) -> Images:
     images = podimages.catalogue(settings)
     keys = podimages.keys(settings, images)
     client = client_image(settings, images).key(settings, keys)
+    tools = gotools.of(settings)
     key = digest.digest(
-        KUBERNETES,
+        settings.kubernetes,
         debian.NODE.key,
         HERE / "node",
         HERE / "scripts",
-        *(build.keyed(settings, TOOLS[name]).name for name in (*_NODE_TOOLS, "cri-dockerd")),
+        *(build.keyed(settings, tools[name]).name for name in (*_NODE_TOOLS, "cri-dockerd")),
         *sorted(keys.values()),
     )
-    prefix = "localregistry.dev/kind/node"
+    prefix = f"{imagebuild.REPOSITORY}/{settings.apart}node"
     return Images(f"{prefix}-containerd:{key}", f"{prefix}-docker:{key}", f"{_CLIENT}:{client}")
 
 
@@ -61,7 +61,8 @@ def ensure(settings: Settings) -> Images:
     if all(imagebuild.present(tag) for tag in wanted.tags()):
         report.cached("node images")
         return wanted
-    saved = settings.cache / "images" / f"nodes-{digest.digest(*wanted.tags())}.tar"
+    folder = settings.cache / "images" / settings.apart
+    saved = folder / f"nodes-{digest.digest(*wanted.tags())}.tar"
     if saved.exists():
         with report.step("node images", "loading from the cache", seconds=30):
             engine.docker("load", "--quiet", "--input", saved, timeout=600)
@@ -81,12 +82,15 @@ def ensure(settings: Settings) -> Images:
 
 
 def _forget_old(settings: Settings, wanted: Images) -> None:
-    """Untag images of earlier keys; one that a container still uses stays."""
+    """Untag images of earlier keys; one that a container still uses stays.
+
+    The pattern's star ends at a slash: a version of Kubernetes knows nothing of the others' images.
+    """
     catalogue = podimages.catalogue(settings)
     keys = podimages.keys(settings, catalogue)
     keep = {imagebuild.keyed_tag(image, keys[image.ref]) for image in catalogue}
     keep |= {*wanted.tags(), *(imagebuild.root_tag(root) for root in (debian.SLIM, debian.NODE))}
-    pattern = f"{imagebuild.REPOSITORY}/*"
+    pattern = f"{imagebuild.REPOSITORY}/{settings.apart}*"
     listed = engine.docker("images", pattern, "--format", "{{.Repository}}:{{.Tag}}").split()
     for tag in listed:
         if tag not in keep and "/python:" not in tag:
@@ -160,14 +164,15 @@ def _copy(folder: Path, names: Iterable[str]) -> None:
 
 def _binaries(settings: Settings, folder: Path, names: Iterable[str]) -> None:
     folder.mkdir()
+    tools = gotools.of(settings)
     for name in names:
-        shutil.copy(build.keyed(settings, TOOLS[name]), folder / name)
+        shutil.copy(build.keyed(settings, tools[name]), folder / name)
 
 
 def _common(settings: Settings, folder: Path, root: str) -> str:
     _copy(folder, ("node/common",))
     _binaries(settings, folder / "bin", _NODE_TOOLS)
-    (folder / "version").write_text(KUBERNETES)
+    (folder / "version").write_text(settings.kubernetes)
     shutil.copy(HERE / "node/build/common.Dockerfile", folder / "Dockerfile")
     tag = f"localregistry.dev/kind/node-common:{digest.digest(root, folder)}"
     if not imagebuild.present(tag):

@@ -7,12 +7,10 @@ Only the control plane's own images are left out of Docker nodes.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kind import build, debian, digest, shell
-from kind.gotools import TOOLS
+from kind import build, debian, digest, gotools, shell
 from kind.settings import (
     HERE,
     INGRESS_IMAGE,
-    KUBERNETES,
     REGISTRY_IMAGE,
     STORAGE_IMAGE,
     TOOLS_IMAGE,
@@ -29,6 +27,7 @@ class PodImage:
     """One image: its reference, its Dockerfile, and what its build context holds.
 
     ``base`` names the image that it stands on: another PodImage's reference, or ``slim``.
+    ``apart`` begins the name of what is kept of another version of Kubernetes.
     """
 
     ref: str
@@ -38,12 +37,13 @@ class PodImage:
     files: Path | None = None
     nodes: frozenset[str] = field(default=frozenset({"containerd", "docker"}))
     seconds: int = 2
+    apart: str = ""
 
     def key(self, settings: Settings, bases: dict[str, str]) -> str:
         """Hash of all that decides the content; ``bases`` maps a base to its key."""
         parts: list[str | Path] = [self.dockerfile]
         if self.tool:
-            parts.append(build.keyed(settings, TOOLS[self.tool]).name)
+            parts.append(build.keyed(settings, gotools.of(settings)[self.tool]).name)
         if self.base:
             parts.append(bases[self.base])
         if self.files:
@@ -59,7 +59,7 @@ def catalogue(settings: Settings) -> list[PodImage]:
             "config",
             "images",
             "list",
-            f"--kubernetes-version={KUBERNETES}",
+            f"--kubernetes-version={settings.kubernetes}",
         ],
         timeout=60,
     ).split()
@@ -71,16 +71,16 @@ def catalogue(settings: Settings) -> list[PodImage]:
     return [
         PodImage(tools, _read(images / "tools"), base=slim, seconds=20),
         PodImage(refs["pause"], _PAUSE, base=slim),
-        PodImage(refs["kube-proxy"], _PROXY, tool="kube-proxy", base=tools),
+        PodImage(refs["kube-proxy"], _PROXY, tool="kube-proxy", base=tools, apart=settings.apart),
         *(
             PodImage(refs[name], _STATIC.format(name), tool=name, nodes=nodes)
-            for name, nodes in (
-                ("etcd", control),
-                ("kube-apiserver", control),
-                ("kube-controller-manager", control),
-                ("kube-scheduler", control),
-                ("coredns", both),
+            for name, nodes in (("etcd", control), ("coredns", both))
+        ),
+        *(
+            PodImage(
+                refs[name], _STATIC.format(name), tool=name, nodes=control, apart=settings.apart
             )
+            for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
         ),
         PodImage(
             STORAGE_IMAGE, _STATIC.format("local-path-provisioner"), tool="local-path-provisioner"

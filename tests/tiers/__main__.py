@@ -15,6 +15,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kind import settings
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 # A JUnit report of each tier: what failed and how long each test took, after the run as well.
@@ -80,13 +82,14 @@ def main() -> int:
     options = parser.parse_args()
     os.chdir(ROOT)
     results = []
+    kubernetes = settings.from_environment().kubernetes
     for tier in options.tiers:
-        print(f"\n== {tier}: {EXPECTED[tier]}", flush=True)
+        print(f"\n== {tier}: {EXPECTED[tier]}; Kubernetes {kubernetes}", flush=True)
         started = time.monotonic()
         result = lint() if tier == "lint" else pytest(tier, options.only, long=options.long)
         result.seconds = time.monotonic() - started
         results.append(result)
-    return summarize(results)
+    return summarize(results, kubernetes)
 
 
 def lint() -> Result:
@@ -140,8 +143,8 @@ def read(report: Path, result: Result) -> None:
         result.files[file] += float(case.get("time", 0))
 
 
-def summarize(results: list[Result]) -> int:
-    print("\n== summary")
+def summarize(results: list[Result], kubernetes: str) -> int:
+    print(f"\n== summary; Kubernetes {kubernetes}")
     for result in results:
         mark = "ok    " if result.good else "FAILED"
         print(
