@@ -10,15 +10,23 @@ from typing import NamedTuple
 from e2e.cluster import Node
 
 # Prints what `read` understands; `%b` and `b` are blocks of 512 bytes.
-SCRIPT = r"""
-for pid in $(pgrep -f '^nginx: '); do
+_SCRIPT = r"""
+for pid in $(pgrep -f '^{0}'); do
   find -L /proc/$pid/fd -type f -links 0 -printf 'open %D:%i %b\n' 2>/dev/null || true
 done
-master=$(pgrep -o -f '^nginx: master' || true)
+master=$(pgrep -o -f '^{1}' || true)
 echo "master $master"
 find /proc/$master/root/ -xdev -type f -printf 'file %D:%i %b\n' 2>/dev/null || true
 """
 BLOCK = 512
+
+
+def script(each: str, master: str) -> str:
+    """For a controller by how the command lines of its processes begin, and that of the first."""
+    return _SCRIPT.replace("{0}", each).replace("{1}", master)
+
+
+SCRIPT = script("nginx: ", "nginx: master")
 
 
 class Kept(NamedTuple):
@@ -33,10 +41,10 @@ class Kept(NamedTuple):
 
 
 def read(text: str) -> Kept:
-    """Raises ValueError where there is no nginx. A file that several processes have open counts
-    once."""
+    """A file that several processes have open counts once. Raises ValueError where there is no
+    controller."""
     if not re.search(r"^master \d+$", text, re.MULTILINE):
-        raise ValueError("there is no nginx on this node")
+        raise ValueError("there is no controller on this node")
     found: dict[str, dict[str, int]] = {"open": {}, "file": {}}
     for what, inode, blocks in re.findall(r"^(open|file) (\S+) (\d+)$", text, re.MULTILINE):
         found[what][inode] = int(blocks) * BLOCK
@@ -46,8 +54,8 @@ def read(text: str) -> Kept:
 class Watched:
     """The most that the controller on a node has kept while this is entered."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, node: Node, commands: str = SCRIPT) -> None:
+        self._node, self._commands = node, commands
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.before = self.most = self.after = Kept(0, 0)
@@ -59,7 +67,7 @@ class Watched:
         return self._thread.is_alive()
 
     def __enter__(self) -> Watched:
-        self.before = self.most = read(self._node.run(SCRIPT))
+        self.before = self.most = read(self._node.run(self._commands))
         self._thread.start()
         return self
 
@@ -68,12 +76,12 @@ class Watched:
         self._thread.join()
         if self._error or not self.samples:
             raise RuntimeError("the controller's files were not seen all the time") from self._error
-        self.after = read(self._node.run(SCRIPT))
+        self.after = read(self._node.run(self._commands))
 
     def _run(self) -> None:
         try:
             while not self._stop.wait(0.1):
-                found = read(self._node.run(SCRIPT))
+                found = read(self._node.run(self._commands))
                 self.samples += 1
                 self.most = max(self.most, found, key=lambda kept: kept.total)
         except Exception as error:

@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import socket
-import subprocess
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +9,11 @@ import pytest
 
 from bench import blobs, tempfiles
 from e2e.cluster import REGISTRIES, Cluster, say, wait_until
-from e2e.pushes import REPOSITORY, Pushes, Refused, Way, lost, push
+from e2e.fronts import answers, certificate, forwarded, pushed, pushed_slowly
+from e2e.pushes import Refused, Way
 
 HOST = "ingress.example.internal"
 SECRET = "registry-tls"
-# A tenth of a second's part of 10 KB/s.
-SLOW_BYTES, SLOW_PAUSE = 1024, 0.1
 # 5 GB, and what may be of its being under way: nginx writes its logs.
 LARGE_MIB, LEFT_BYTES = 5 << 10, 4 << 20
 NOBODYS_CLASS = {
@@ -53,83 +44,14 @@ def served(cluster: Cluster) -> Way:
     return way
 
 
-def answers(way: Way) -> bool:
-    try:
-        way.ask("GET", "/v2/", expected=200)
-    except (OSError, Refused):
-        return False
-    return True
-
-
 @pytest.fixture
 def secret(clean: Cluster, tmp_path: Path) -> str:
     """A certificate that nobody trusts, as most have it inside."""
-    key, certificate = tmp_path / "tls.key", tmp_path / "tls.crt"
-    subprocess.run(
-        [
-            *(
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-            ),
-            *(
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                f"/CN={HOST}",
-                "-addext",
-                f"subjectAltName=DNS:{HOST}",
-            ),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    key, pem = certificate(HOST, tmp_path)
     clean.kubectl("delete", "secret", SECRET, "-n", REGISTRIES, "--ignore-not-found")
-    pair = (f"--key={key}", f"--cert={certificate}")
+    pair = (f"--key={key}", f"--cert={pem}")
     clean.kubectl("create", "secret", "tls", SECRET, "-n", REGISTRIES, *pair)
     return SECRET
-
-
-@contextmanager
-def forwarded(address: str, port: int) -> Iterator[int]:
-    """A port of this machine that leads there, as a NAT or a tunnel does."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def copy(source: socket.socket, target: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            target.close()
-
-    def accept() -> None:
-        while True:
-            try:
-                client = listener.accept()[0]
-            except OSError:
-                return
-            behind = socket.create_connection((address, port), 10)
-            for pair in ((client, behind), (behind, client)):
-                threading.Thread(target=copy, args=pair, daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    try:
-        yield int(listener.getsockname()[1])
-    finally:
-        listener.close()
-
-
-def pushed(way: Way) -> None:
-    """A push that follows each Location to the letter, and all of it is there."""
-    tag = "tls" if way.tls else "plain"
-    assert lost(way, Pushes({tag: push(way, tag)})) == []
 
 
 def test_locations_lead_back_to_the_name_and_port_that_the_client_asked(
@@ -163,24 +85,7 @@ def test_locations_lead_back_to_the_name_and_port_that_the_client_asked(
 @pytest.mark.long
 @pytest.mark.parametrize("seconds", [pytest.param(5, id="5 s"), pytest.param(600, id="10 min")])
 def test_a_client_of_ten_kilobytes_a_second_is_waited_for(way: Way, seconds: int) -> None:
-    content = [os.urandom(SLOW_BYTES) for _ in range(int(seconds / SLOW_PAUSE))]
-    digest = f"sha256:{hashlib.sha256(b''.join(content)).hexdigest()}"
-    connection = way.connect(timeout=60)
-    connection.putrequest("PUT", f"{way.upload()}&digest={digest}", skip_host=True)
-    connection.putheader("Host", way.host)
-    connection.putheader("Content-Type", "application/octet-stream")
-    connection.putheader("Content-Length", str(SLOW_BYTES * len(content)))
-    connection.endheaders()
-    started = time.monotonic()
-    for block in content:
-        connection.send(block)
-        time.sleep(SLOW_PAUSE)
-    answer = connection.getresponse()
-    assert answer.status == 201, answer.read()
-    connection.close()
-    assert time.monotonic() - started >= seconds
-    _, found = way.ask("GET", f"/v2/{REPOSITORY}/blobs/{digest}", expected=200)
-    assert found == b"".join(content)
+    assert pushed_slowly(way, seconds) >= seconds
 
 
 @pytest.mark.long

@@ -29,7 +29,7 @@ def test_named_files_and_unlinked_ones_are_added_up() -> None:
 
 
 def test_a_node_without_nginx_is_no_measurement() -> None:
-    with pytest.raises(ValueError, match="no nginx"):
+    with pytest.raises(ValueError, match="no controller"):
         read("master \n")
 
 
