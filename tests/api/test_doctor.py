@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from api import objects
 from api.apiserver import ApiServer
 from api.lab import Lab, open_lab
 from api.people import Person, behind_service, outward
@@ -102,6 +103,11 @@ def doctor(lab: Lab, person: Person) -> tuple[int, dict[str, Any]]:
     }
 
 
+def sentences(lab: Lab, person: Person) -> list[str]:
+    done = person.run("doctor", "-n", lab.namespace, "-o", "json")
+    return [one["sentence"] for one in json.loads(done.stdout)]
+
+
 def mends(found: dict[str, str], words: str) -> str:
     [cure] = [cure for sentence, cure in found.items() if words in sentence]
     return cure
@@ -130,6 +136,31 @@ def test_faults_are_named_and_once_mended_all_is_well(lab: Lab) -> None:
     cure = mends(found, "Pod Security (baseline)").removeprefix("kubectl ").split()
     lab.api.kubectl(*cure)
     assert doctor(lab, person) == (3, {})
+
+
+def test_a_controllers_pod_is_found_by_the_label_of_its_chart(lab: Lab) -> None:
+    person, words = looker(lab), "No pod of an Ingress controller"
+    assert any(words in sentence for sentence in sentences(lab, person))
+    meta = {"name": "controller", "namespace": lab.namespace}
+    objects.apply(lab.api, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+    for name in ("ingress-nginx", "nginx-ingress", "traefik"):
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": name,
+                "namespace": lab.namespace,
+                "labels": {"app.kubernetes.io/name": name},
+            },
+            "spec": {
+                "serviceAccountName": "controller",
+                "automountServiceAccountToken": False,
+                "containers": [{"name": "controller", "image": "controller"}],
+            },
+        }
+        objects.create(lab.api, pod)
+        assert not any(words in sentence for sentence in sentences(lab, person)), name
+        objects.delete(lab.api, f"/api/v1/namespaces/{lab.namespace}/pods/{name}")
 
 
 def test_rights_that_the_operator_lost_are_named(lab: Lab) -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from localregistry.commands.cluster import Body
 
-# Labels of the pods of nginx's two controllers, as their charts set them.
-CONTROLLERS = "app.kubernetes.io/name in (ingress-nginx,nginx-ingress)"
+# Labels of the pods of nginx's two controllers, as their charts set them, and of Traefik, which
+# serves the first one's class to those who moved.
+CONTROLLERS = "app.kubernetes.io/name in (ingress-nginx,nginx-ingress,traefik)"
 SECONDS = 5.0
 # Larger than any limit that somebody sets on purpose, and smaller than what nginx cannot parse.
 ANNOUNCED = 1 << 30
