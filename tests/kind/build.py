@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from kind import digest, gotools, locks, progress, shell, toolchain
+from kind import digest, gomodules, gotools, locks, progress, shell, toolchain
 from kind.gotools import Tool
 from kind.settings import Settings
 
@@ -13,7 +13,11 @@ from kind.settings import Settings
 def keyed(settings: Settings, tool: Tool) -> Path:
     """Where the binary lies for the present go.mod, go.sum and flags."""
     module = Path(tool.module_dir)
-    key = digest.digest(module / "go.mod", module / "go.sum", tool.package, tool.ldflags)
+    key = digest.digest(
+        *(module / "go.mod", module / "go.sum"),
+        *(tool.package, tool.ldflags),
+        *gomodules.own_folders(module),
+    )
     return settings.cache / "go" / tool.apart / f"{tool.name}-{key}"
 
 
@@ -56,12 +60,13 @@ def _build(settings: Settings, tool: Tool, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(".part")
     go = toolchain.go(settings)
-    shell.run(
-        [go, "build", "-trimpath", "-ldflags", tool.ldflags, "-o", scratch, tool.package],
-        cwd=Path(tool.module_dir),
-        env={"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"},
-        timeout=3600,
-    )
+    with gomodules.completed(Path(tool.module_dir), go, settings.cache / "scratch") as folder:
+        shell.run(
+            [go, "build", "-trimpath", "-ldflags", tool.ldflags, "-o", scratch, tool.package],
+            cwd=folder,
+            env={"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"},
+            timeout=3600,
+        )
     scratch.rename(target)
     for old in target.parent.glob(f"{tool.name}-*"):
         # The key is the last twelve characters: kube-proxy must not take another's file along.

@@ -7,7 +7,7 @@ is built in more than one version.
 
 from dataclasses import dataclass, replace
 
-from kind.settings import HERE, KUBERNETES, Settings, minor
+from kind.settings import HERE, KUBERNETES, TRAEFIK, Settings, minor
 
 CONTAINERD = "2.4.2"
 # A module of 29's line carries no release number of its own; this one is what the agent reads.
@@ -120,6 +120,17 @@ _CHART = (
     ),
 )
 
+# A second Ingress controller that reads ingress-nginx's annotations; only its own tests run it.
+_FRONTS = (
+    Tool(
+        "traefik",
+        "traefik",
+        "github.com/traefik/traefik/v3/cmd/traefik",
+        180,
+        (f"-X github.com/traefik/traefik/v3/pkg/version.Version={TRAEFIK}",),
+    ),
+)
+
 # Runtimes newer than any Debian suite has: only the agent's tests run them.
 _RUNTIMES = (
     _containerd("containerd", 40),
@@ -134,7 +145,7 @@ _RUNTIMES = (
 )
 
 CLUSTER: tuple[str, ...] = tuple(tool.name for tool in _CLUSTER)
-_ALL: dict[str, Tool] = {tool.name: tool for tool in (*_CLUSTER, *_CHART, *_RUNTIMES)}
+_ALL: dict[str, Tool] = {tool.name: tool for tool in (*_CLUSTER, *_CHART, *_FRONTS, *_RUNTIMES)}
 
 
 def of(settings: Settings) -> dict[str, Tool]:

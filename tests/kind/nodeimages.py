@@ -8,10 +8,12 @@ from pathlib import Path
 
 from kind import build, debian, digest, engine, gotools, imagebuild, podimages, progress, shell
 from kind.podimages import PodImage
-from kind.settings import HERE, REGISTRY_IMAGE, STOCK_BASE, TOOLS_IMAGE, Settings
+from kind.settings import HERE, REGISTRY_IMAGE, STOCK_BASE, TOOLS_IMAGE, TRAEFIK_IMAGE, Settings
 
 _NODE_TOOLS = ("kubeadm", "kubelet", "kubectl")
 _CLIENT = "localregistry.dev/kind/client"
+# Kept images that no cluster is made from.
+_BESIDE = ("/python:", "/traefik:")
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _forget_old(settings: Settings, wanted: Images) -> None:
     pattern = f"{imagebuild.REPOSITORY}/{settings.apart}*"
     listed = engine.docker("images", pattern, "--format", "{{.Repository}}:{{.Tag}}").split()
     for tag in listed:
-        if tag not in keep and "/python:" not in tag:
+        if tag not in keep and not any(name in tag for name in _BESIDE):
             shell.succeeds(["docker", "rmi", tag], timeout=60)
 
 
@@ -109,6 +111,15 @@ def ensure_client(settings: Settings) -> str:
     images = podimages.catalogue(settings)
     client = client_image(settings, images)
     return _ensure_light(settings, images, [images[0], client])[client.ref]
+
+
+def ensure_traefik(settings: Settings) -> None:
+    """Make sure that the engine holds the image of the second Ingress controller."""
+    folder = HERE / "images" / "traefik"
+    text = (folder / "Dockerfile").read_text()
+    traefik = PodImage(TRAEFIK_IMAGE, text, tool="traefik", base=TOOLS_IMAGE)
+    images = podimages.catalogue(settings)
+    _ensure_light(settings, images, [images[0], traefik])
 
 
 def _ensure_light(

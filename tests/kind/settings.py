@@ -20,6 +20,8 @@ REGISTRY_IMAGE = "docker.io/library/registry:3.1.1"
 TOOLS_IMAGE = "localregistry.dev/test/tools:1"
 STORAGE_IMAGE = "localregistry.dev/test/local-path-provisioner:v0.0.30"
 INGRESS_IMAGE = "localregistry.dev/test/ingress-nginx:v1.11.0"
+TRAEFIK = "v3.7.13"
+TRAEFIK_IMAGE = f"localregistry.dev/test/traefik:{TRAEFIK}"
 # In place of what is built from Debian packages, on machines that pull stock images.
 INGRESS_UPSTREAM = "registry.k8s.io/ingress-nginx/controller:v1.11.0"
 STOCK_BASE = "docker.io/library/debian:trixie-slim"
