@@ -16,7 +16,7 @@ from localregistry.usage.report import NODES
 
 # The operator asks every 54 s at most: three of them may go unheard.
 FORGET_SECONDS = 180.0
-_COUNTS = re.compile(rf"(?:^|&){NODES}=(\d{{1,6}})/(\d{{1,6}})(?:&|$)", re.ASCII)
+_COUNTS = re.compile(rf"(?:^|&){NODES}=(\d{{1,6}})(?:/|%2F)(\d{{1,6}})(?:&|$)", re.ASCII)
 
 
 class Nodes(NamedTuple):

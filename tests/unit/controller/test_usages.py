@@ -16,6 +16,7 @@ from localregistry.controller.grants import Key
 from localregistry.controller.kinds import DEPLOYMENT, LOCAL_REGISTRY
 from localregistry.controller.storageuse import Silent, Told
 from localregistry.controller.usages import Usages
+from localregistry.usage import told
 from localregistry.usage.report import Kind, Usage
 from unit.controller.bodies import KEY, Clock, until
 from unit.controller.world import World
@@ -47,13 +48,20 @@ class Lab:
         self.clock = Clock(1000.0)
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
+        self.said: list[str] = []
         self.changes: list[Key] = []
         self.usages = Usages(session, changed=self.changes.append, clock=self.clock, port=port)
 
-    def follow(self, index: int = 1, *, told: Told = Told()) -> str:  # noqa: B008 - frozen
+    def follow(
+        self,
+        index: int = 1,
+        *,
+        told: Told = Told(),  # noqa: B008 - frozen
+        nodes: str = "-",
+    ) -> str:
         uid = f"u{index}"
         address = f"127.0.2.{index}"
-        self.usages.follow(uid, ("team", uid), address=address, port=9810, told=told)
+        self.usages.follow(uid, ("team", uid), address=address, port=9810, told=told, nodes=nodes)
         return uid
 
     def answer(self, answer: Answer, *, index: int = 1) -> None:
@@ -61,6 +69,7 @@ class Lab:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         assert request.path == "/usage"
+        self.said.append(request.query_string)
         address = request.host.partition(":")[0]
         self.asked.append(address)
         return await self.answers[address](request)
@@ -260,7 +269,55 @@ async def test_an_address_that_changes_is_followed(lab: Lab) -> None:
     await until(lambda: lab.usages.of("u1") == usage(5 * GIB))
 
 
+async def test_the_question_tells_how_many_nodes_are_ready_as_the_container_hears_it(
+    lab: Lab,
+) -> None:
+    lab.answer(says(usage()))
+    lab.follow(nodes="3/4")
+    await until(lambda: lab.said)
+    heard = told.Told()
+    heard.hear(lab.said[-1])
+    assert heard.nodes() == (3, 4)
+    lab.follow(nodes="-")
+    await until(lambda: lab.said[-1] == "nodes=-")
+    heard.hear(lab.said[-1])
+    assert heard.nodes() is None
+
+
+async def test_other_counts_are_told_before_the_next_question_is_due(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usages, "NEWS_SECONDS", 0.1)
+    lab.usages._every = 60.0
+    lab.answer(says(usage()))
+    lab.follow(nodes="1/3")
+    await until(lambda: lab.times() == 1)
+    for _ in range(5):
+        lab.follow(nodes="1/3")
+    await asyncio.sleep(0.3)
+    assert lab.times() == 1, "what was said already is no news"
+    for ready in (2, 3):
+        lab.follow(nodes=f"{ready}/3")
+    await until(lambda: lab.times() == 2)
+    assert lab.said[-1].endswith("3/3"), "many changes are told at once"
+
+
 # With the reconciler
+
+
+@pytest.mark.parametrize(
+    ("management", "said"), [("Managed", "1/1"), ("Preview", "-"), ("Unmanaged", "-")]
+)
+async def test_counts_are_told_of_nodes_that_are_managed(
+    lab: Lab, management: str, said: str
+) -> None:
+    world = World(usages=lab.usages, nodes={"management": management})
+    await world.run()
+    world.available()
+    await world.run()
+    assert lab.usages._targets["u1"].nodes in ("-", "0/0")
+    await world.ready()
+    assert lab.usages._targets["u1"].nodes == said
 
 
 async def test_a_figure_reaches_the_status_and_is_written_once(lab: Lab) -> None:
