@@ -45,12 +45,17 @@ def index(root: Path, *children: tuple[str, str]) -> str:
     return manifest(root, {"manifests": entries})
 
 
+def link(repository: str, name: str) -> Path:
+    """Below the registry's folder: the file of a tag, whose time is that of its push."""
+    tags = Path("docker/registry/v2/repositories") / repository / "_manifests/tags"
+    return tags / name / "current/link"
+
+
 def tag(root: Path, repository: str, name: str, digest: str, *, at: int = PUSHED) -> None:
-    folder = root / "docker/registry/v2/repositories" / repository / "_manifests/tags" / name
-    (folder / "current").mkdir(parents=True, exist_ok=True)
-    link = folder / "current/link"
-    link.write_text(digest)
-    os.utime(link, (at, at))
+    file = root / link(repository, name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(digest)
+    os.utime(file, (at, at))
 
 
 def many(root: Path, repositories: int, tags: int, digests: Sequence[str]) -> None:
