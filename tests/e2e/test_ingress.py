@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,6 +160,37 @@ def test_locations_lead_back_to_the_name_and_port_that_the_client_asked(
     clean.wait_ready("dev")
     assert clean.status("dev")["nodes"]["summary"] == "3/3", "nodes go by the Service"
     assert clean.status("dev")["url"] == f"https://{HOST}"
+
+
+def test_people_see_the_page_where_docker_finds_the_registry(clean: Cluster, way: Way) -> None:
+    headers, body = way.ask("GET", "/", expected=200)
+    assert b"<!doctype html>" in body
+    assert "default-src 'none'" in headers["content-security-policy"]
+    for path in ("/page.css", "/page.js", "/icon.svg"):
+        way.ask("GET", path, expected=200)
+    for path in ("/v2", "/v2/"):
+        headers, _ = way.ask("GET", path, expected=200 if path.endswith("/") else 301)
+        assert "content-security-policy" not in headers, "the engine answers"
+    push(way, "seen")
+
+    def screen() -> Any:
+        return json.loads(way.ask("GET", "/tags?search=:seen", expected=200)[1])
+
+    # A list of before serves for ten seconds, and the counts come with the operator's question.
+    wait_until(lambda: screen()["matching"] == 1, timeout=30, what="the tag")
+    wait_until(lambda: screen()["nodes"], timeout=60, what="the counts")
+    assert screen()["nodes"] == {"ready": 3, "desired": 3}
+    [row] = screen()["tags"]
+    assert (row["repository"], row["tag"], row["size"] > 0) == (REPOSITORY, "seen", True)
+    assert not [node.name for node in clean.nodes() if node.name in json.dumps(screen())]
+
+    clean.apply_registry("dev", host=HOST, page={"enabled": False})
+    wait_until(lambda: not page_is_there(way), timeout=30, what="the page to go")
+    pushed(way)
+
+
+def page_is_there(way: Way) -> bool:
+    return b"<!doctype html>" in way.ask("GET", "/", expected=200)[1]
 
 
 @pytest.mark.parametrize(

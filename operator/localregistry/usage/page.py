@@ -29,6 +29,8 @@ SCREEN = 50
 # For the manifests of one screen, of which a usual one takes a ten-thousandth. Rows that come too
 # late have no size, and have one at the next look: what was read is kept.
 MANIFEST_SECONDS = 1.0
+# Of the year 9999: a restored volume may have any time, and a browser knows not all of them.
+LAST_SECOND = 253_402_300_799
 # The operator's own image, whose pull proves each node: nobody's to look at. A test compares.
 HIDDEN = "localregistry-probe"
 FOLDER = os.path.join(os.path.dirname(__file__), "site")  # noqa: PTH118, PTH120 - pathlib is 1 MiB
@@ -51,11 +53,10 @@ class Page:
         self._tags = tags
         self._images = images
         self._nodes = nodes
-        self._files = {path: _file(*which) for path, which in FILES.items()}
 
     def respond(self, request: Request) -> Response:
         """Never raises, whatever is on the volume."""
-        if file := self._files.get(request.path):
+        if file := _ANSWERS.get(request.path):
             return file
         ask = {"/tags": self._screen, "/image": self._image}.get(request.path)
         if ask is None:
@@ -100,7 +101,8 @@ class Page:
         # One manifest that cannot be read hides no other.
         with contextlib.suppress(Unknown, OSError):
             summary = None if late else self._images.summary(digest)
-        row = {"repository": repository, "tag": name, "digest": digest, "pushed": pushed}
+        when = min(max(pushed, 0), LAST_SECOND)
+        row = {"repository": repository, "tag": name, "digest": digest, "pushed": when}
         if summary is None:
             return row
         sizes = {"size": summary.size, "layers": summary.layers, "platforms": summary.platforms}
@@ -161,3 +163,7 @@ def _file(name: str, kind: str) -> Response:
     with open(f"{FOLDER}/{name}", "rb") as file:  # noqa: PTH123
         body = file.read()
     return Response(200, kind, body, f'"{binascii.crc32(body):08x}-{len(body)}"')
+
+
+# Read as the module is: an image that lacks one of them cannot be built.
+_ANSWERS = {path: _file(*which) for path, which in FILES.items()}

@@ -111,6 +111,14 @@ def test_a_folder_that_is_no_images_name_is_never_shown(
     assert (screen["repositories"], screen["total"]) == (1, 1)
 
 
+@pytest.mark.parametrize(("at", "told"), [(PUSHED, PUSHED), (-5, 0), (2**40, pages.LAST_SECOND)])
+def test_a_time_is_one_that_a_browser_knows(tmp_path: Path, at: int, told: int) -> None:
+    found = [("app", "1", image(tmp_path, 1), at)]
+    shown = page(tmp_path)
+    shown._tags._found = (time.monotonic(), tagging.Listing(found, True))
+    assert ask(shown)["tags"][0]["pushed"] == told
+
+
 def test_an_image_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
     tag(tmp_path, "app", "1", blob(tmp_path, b"no manifest"))
     tag(tmp_path, "app", "2", "../../../etc/passwd")

@@ -60,6 +60,7 @@ async function copy(text, code) {
     const before = document.activeElement;
     field.value = text;
     document.body.append(field);
+    field.focus({ preventScroll: true });
     field.select();
     try { done = document.execCommand("copy"); } catch { done = false; }
     field.remove();
