@@ -218,15 +218,15 @@ def test_the_page_is_light_or_dark_as_the_system_is(
 
 def test_ten_thousand_tags_are_gone_through_screen_by_screen(stage: Stage) -> None:
     digest = stage.push("first", "1")
-    volumes.many(stage.data, 100, 100, [digest])
+    # With this one and the operator's own no more than are read.
+    volumes.many(stage.data, 90, 111, [digest])
     page = stage.browser
     stage.open("?search=team")
-    # A list that was read before they were there serves for ten seconds.
-    page.wait(lambda: page.text("total") in ("10,000", "10,001"), "all of them")
+    page.wait(lambda: page.text("total") == "9,991", "all of them")
     assert page.text("screen").startswith("1 of ")
     page.at("next").click()
     page.wait(lambda: page.text("screen").startswith("2 of "), "the next screen")
-    assert page.text("count").startswith("51 to 100 of ")
+    assert page.text("count") == "51 to 100 of 9,990"
     assert len(page.images()) == 50
     page.at("search").clear()
     page.at("search").click()
