@@ -193,9 +193,8 @@ def page_is_there(way: Way) -> bool:
     return b"<!doctype html>" in way.ask("GET", "/", expected=200)[1]
 
 
-@pytest.mark.parametrize(
-    "seconds", [pytest.param(5, id="5 s"), pytest.param(600, id="10 min", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [pytest.param(5, id="5 s"), pytest.param(600, id="10 min")])
 def test_a_client_of_ten_kilobytes_a_second_is_waited_for(way: Way, seconds: int) -> None:
     content = [os.urandom(SLOW_BYTES) for _ in range(int(seconds / SLOW_PAUSE))]
     digest = f"sha256:{hashlib.sha256(b''.join(content)).hexdigest()}"
