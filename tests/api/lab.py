@@ -305,9 +305,15 @@ class Lab:
 
     def _registries(self) -> list[Body]:
         """Of all namespaces."""
-        code, body = self.api.request("GET", EVERYWHERE)
-        assert code == 200, body
-        return list(body["items"])
+        answers = []
+
+        def answered() -> bool:
+            """429 just after the CRD came back; kubectl would wait as well."""
+            answers.append(self.api.request("GET", EVERYWHERE))
+            return answers[-1][0] == 200
+
+        wait_until(answered, timeout=PATIENCE, what="the list of LocalRegistries")
+        return list(answers[-1][1]["items"])
 
 
 def _path(registry: Body) -> str:
@@ -332,10 +338,13 @@ def new_lab(api: ApiServer, namespace: str) -> Lab:
     )
 
 
-def open_lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
-    """The same; closed at the end."""
+def open_lab(api: ApiServer, namespace: str, *, node: str = "") -> Iterator[Lab]:
+    """The same; closed at the end. With a `node` that one has joined, and an operator runs."""
     lab = new_lab(api, namespace)
     try:
+        if node:
+            lab.add_node(node)
+            lab.start_operator()
         yield lab
     finally:
         lab.close()

@@ -25,10 +25,7 @@ pytestmark = pytest.mark.lifecycle
 
 @pytest.fixture
 def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
-    for opened in open_lab(api, namespace):
-        opened.add_node("node-a")
-        opened.start_operator()
-        yield opened
+    yield from open_lab(api, namespace, node="node-a")
 
 
 def manifest(name: str = "dev", **spec: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from localregistry.controller.errors import ApiError
+from localregistry.controller.errors import REFUSALS, ApiError
 from localregistry.controller.grants import Key
 from localregistry.controller.kinds import EVENT
 from localregistry.controller.kube import Api
@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 WATCH_SECONDS = 120.0
 # After one that failed: the API server is away, or the right is missing. Who is not heard is read.
 AGAIN_SECONDS, REFUSED_SECONDS = 5.0, 300.0
-REFUSALS = (401, 403, 404)
 
 
 class Changed(Protocol):
