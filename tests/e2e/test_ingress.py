@@ -162,6 +162,7 @@ def test_locations_lead_back_to_the_name_and_port_that_the_client_asked(
     assert clean.status("dev")["url"] == f"https://{HOST}"
 
 
+@pytest.mark.ux
 def test_people_see_the_page_where_docker_finds_the_registry(clean: Cluster, way: Way) -> None:
     headers, body = way.ask("GET", "/", expected=200)
     assert b"<!doctype html>" in body

@@ -18,6 +18,8 @@ from localregistry.spec.registry import LocalRegistry
 from unit.commands.examples import condition, registry
 from unit.commands.standin import StandIn, listed, refusal
 
+pytestmark = pytest.mark.ux
+
 Body = dict[str, Any]
 CONFIG = OperatorConfig()
 PLACES = {

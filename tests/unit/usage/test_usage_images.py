@@ -13,6 +13,8 @@ from localregistry.usage.images import Images, Summary, Unknown
 from localregistry.usage.tags import Busy
 from unit.usage.volumes import blob, image, index, layer, manifest
 
+pytestmark = pytest.mark.ux
+
 NO_SIZES: list[Any] = [-1, 2**70, 1.5, True, None, "9", []]
 
 

@@ -22,6 +22,8 @@ from localregistry.usage.told import Nodes
 from localregistry.usage.web import Request
 from unit.usage.volumes import PUSHED, blob, image, index, many, tag
 
+pytestmark = pytest.mark.ux
+
 # For the first look at ten thousand tags, on a machine that is busy with other things: it takes a
 # tenth of it.
 SOON_SECONDS = 3.0

@@ -11,6 +11,8 @@ import pytest
 
 from localregistry.usage.page import FILES, FOLDER
 
+pytestmark = pytest.mark.ux
+
 ROOT = Path(__file__).resolve().parents[3]
 SITE = Path(FOLDER)
 HTML = (SITE / "index.html").read_text(encoding="utf-8")

@@ -7,6 +7,8 @@ import pytest
 from localregistry.usage import told
 from localregistry.usage.told import Nodes, Told
 
+pytestmark = pytest.mark.ux
+
 
 @pytest.mark.parametrize(
     ("query", "nodes"),
