@@ -4,104 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from localregistry.controller import usages
-from localregistry.controller.grants import Key
 from localregistry.controller.kinds import DEPLOYMENT, LOCAL_REGISTRY
 from localregistry.controller.storageuse import Silent, Told
-from localregistry.controller.usages import Usages
-from localregistry.usage import told
-from localregistry.usage.report import Kind, Usage
-from unit.controller.bodies import KEY, Clock, until
+from unit.controller.bodies import KEY, until
+from unit.controller.usagelab import GIB, Answer, Lab, open_lab, says, usage
 from unit.controller.world import World
-
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-GIB = 1 << 30
-
-
-def usage(used: int = GIB, *, free: int = 9 * GIB, age: float = 0.0) -> Usage:
-    return Usage(Kind.VOLUME, used, 10 * GIB, free, free, age=age)
-
-
-def says(*answers: Usage) -> Answer:
-    """One after the other, then the last again and again."""
-    left = list(answers)
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(text=(left.pop(0) if len(left) > 1 else left[0]).to_json())
-
-    return answer
-
-
-class Lab:
-    """Usage containers on 127.0.2.N, one port, and what asks them."""
-
-    def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
-        self.port = port
-        self.clock = Clock(1000.0)
-        self.answers: dict[str, Answer] = {}
-        self.asked: list[str] = []
-        self.said: list[str] = []
-        self.changes: list[Key] = []
-        self.usages = Usages(session, changed=self.changes.append, clock=self.clock, port=port)
-
-    def follow(
-        self,
-        index: int = 1,
-        *,
-        told: Told = Told(),  # noqa: B008 - frozen
-        nodes: str = "-",
-    ) -> str:
-        uid = f"u{index}"
-        address = f"127.0.2.{index}"
-        self.usages.follow(uid, ("team", uid), address=address, port=9810, told=told, nodes=nodes)
-        return uid
-
-    def answer(self, answer: Answer, *, index: int = 1) -> None:
-        self.answers[f"127.0.2.{index}"] = answer
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        assert request.path == "/usage"
-        self.said.append(request.query_string)
-        address = request.host.partition(":")[0]
-        self.asked.append(address)
-        return await self.answers[address](request)
-
-    def times(self, index: int = 1) -> int:
-        return self.asked.count(f"127.0.2.{index}")
 
 
 @pytest.fixture
 async def lab(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lab]:
-    # Times are in the same order as in earnest, only shorter.
-    monkeypatch.setattr(usages, "EVERY_SECONDS", 0.2)
-    monkeypatch.setattr(usages, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(usages, "TIMEOUT", aiohttp.ClientTimeout(total=0.2))
-    app = web.Application()
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
-    made: list[Lab] = []
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await made[0].handle(request)
-
-    app.router.add_route("GET", "/{path:.*}", handle)
-    await runner.setup()
-    await web.TCPSite(runner, "0.0.0.0", 0).start()
-    async with aiohttp.ClientSession() as session:
-        made.append(Lab(session, runner.addresses[0][1]))
-        running = asyncio.create_task(made[0].usages.run())
-        yield made[0]
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
-    await runner.cleanup()
+    async for opened in open_lab(monkeypatch):
+        yield opened
 
 
 async def test_a_new_registry_is_asked_at_once_and_then_again(lab: Lab) -> None:
@@ -269,55 +189,7 @@ async def test_an_address_that_changes_is_followed(lab: Lab) -> None:
     await until(lambda: lab.usages.of("u1") == usage(5 * GIB))
 
 
-async def test_the_question_tells_how_many_nodes_are_ready_as_the_container_hears_it(
-    lab: Lab,
-) -> None:
-    lab.answer(says(usage()))
-    lab.follow(nodes="3/4")
-    await until(lambda: lab.said)
-    heard = told.Told()
-    heard.hear(lab.said[-1])
-    assert heard.nodes() == (3, 4)
-    lab.follow(nodes="-")
-    await until(lambda: lab.said[-1] == "nodes=-")
-    heard.hear(lab.said[-1])
-    assert heard.nodes() is None
-
-
-async def test_other_counts_are_told_before_the_next_question_is_due(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(usages, "NEWS_SECONDS", 0.1)
-    lab.usages._every = 60.0
-    lab.answer(says(usage()))
-    lab.follow(nodes="1/3")
-    await until(lambda: lab.times() == 1)
-    for _ in range(5):
-        lab.follow(nodes="1/3")
-    await asyncio.sleep(0.3)
-    assert lab.times() == 1, "what was said already is no news"
-    for ready in (2, 3):
-        lab.follow(nodes=f"{ready}/3")
-    await until(lambda: lab.times() == 2)
-    assert lab.said[-1].endswith("3/3"), "many changes are told at once"
-
-
 # With the reconciler
-
-
-@pytest.mark.parametrize(
-    ("management", "said"), [("Managed", "1/1"), ("Preview", "-"), ("Unmanaged", "-")]
-)
-async def test_counts_are_told_of_nodes_that_are_managed(
-    lab: Lab, management: str, said: str
-) -> None:
-    world = World(usages=lab.usages, nodes={"management": management})
-    await world.run()
-    world.available()
-    await world.run()
-    assert lab.usages._targets["u1"].nodes in ("-", "0/0")
-    await world.ready()
-    assert lab.usages._targets["u1"].nodes == said
 
 
 async def test_a_figure_reaches_the_status_and_is_written_once(lab: Lab) -> None:
