@@ -120,7 +120,7 @@ class Images:
         return _image(size, tuple(platforms), complete=whole, final=final)
 
     def _manifest(self, digest: str) -> tuple[dict[str, Any], int]:
-        if not _DIGEST.fullmatch(digest):
+        if not is_digest(digest):
             raise Unknown("no digest")
         algorithm, _, value = digest.partition(":")
         try:
@@ -138,6 +138,10 @@ class Images:
         if not isinstance(body, dict):
             raise Unknown("no manifest")
         return body, len(content)
+
+
+def is_digest(text: str) -> bool:
+    return _DIGEST.fullmatch(text) is not None
 
 
 def _image(

@@ -14,11 +14,11 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from localregistry.usage import web
-from localregistry.usage.images import Images, Summary, Unknown
+from localregistry.usage.images import Images, Summary, Unknown, is_digest
 from localregistry.usage.tags import Busy, Tag, Tags
 from localregistry.usage.told import Nodes
 from localregistry.usage.web import Request, Response
@@ -102,7 +102,9 @@ class Page:
         with contextlib.suppress(Unknown, OSError):
             summary = None if late else self._images.summary(digest)
         when = min(max(pushed, 0), LAST_SECOND)
-        row = {"repository": repository, "tag": name, "digest": digest, "pushed": when}
+        row = {"repository": repository, "tag": name, "pushed": when}
+        if is_digest(digest):  # it is copied into terminals too
+            row["digest"] = digest
         if summary is None:
             return row
         sizes = {"size": summary.size, "layers": summary.layers, "platforms": summary.platforms}
@@ -136,15 +138,15 @@ def select(tags: Sequence[Tag], search: str, order: str) -> list[Tag]:
     """Those whose `repository:tag` or digest holds every word. Raises ValueError."""
     if order not in ("name", "pushed"):
         raise ValueError("order is name or pushed")
-    words = search[:256].lower().split()
-    found = [tag for tag in tags if all(word in _searched(tag) for word in words)]
+    words = set(search[:256].lower().split())
+    found = [tag for tag in tags if _holds(f"{tag[0]}:{tag[1]} {tag[2]}".lower(), words)]
     if order == "pushed":
         found.sort(key=lambda tag: -tag[3])
     return found
 
 
-def _searched(tag: Tag) -> str:
-    return f"{tag[0]}:{tag[1]} {tag[2]}".lower()
+def _holds(text: str, words: Set[str]) -> bool:
+    return all(word in text for word in words)
 
 
 def _start(text: str, length: int) -> int:

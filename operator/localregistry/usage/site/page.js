@@ -126,10 +126,10 @@ function row(tag) {
 
 async function details(tag, cell) {
   const name = `${tag.repository}:${tag.tag}`;
-  cell.replaceChildren(
-    command(`docker pull ${host}/${name}`, "the pull command"),
-    command(`${host}/${tag.repository}@${tag.digest}`, "the image by its digest, for a pod"),
-  );
+  cell.replaceChildren(command(`docker pull ${host}/${name}`, "the pull command"));
+  if (tag.digest) {
+    cell.append(command(`${host}/${tag.repository}@${tag.digest}`, "the image by its digest, for a pod"));
+  }
   try {
     const image = await ask("image", { repository: tag.repository, tag: tag.tag });
     for (const one of image.platforms) {
