@@ -20,6 +20,8 @@ from kind import debian, progress
 
 # A browser on a machine that is busy with other tests.
 PATIENCE = 30.0
+# What a browser finds within itself, as for the page that it opens with.
+INSIDE = ("chrome", "data")
 WIDTH, HEIGHT = 1100, 760
 
 
@@ -47,7 +49,10 @@ class Browser:
         return list(self.driver.find_elements(By.CSS_SELECTOR, css))
 
     def images(self) -> list[str]:
-        return [str(one.text) for one in self.all("#rows > tr:not(.inner) > th")]
+        """All rows' at one moment: the page may replace them between two questions."""
+        rows = "document.querySelectorAll('#rows > tr:not(.inner) > th')"
+        found = self.driver.execute_script(f"return [...{rows}].map((one) => one.innerText)")
+        return [str(one) for one in found]
 
     def wait(self, fits: Callable[[], object], what: str) -> None:
         wait_until(lambda: bool(fits()), timeout=PATIENCE, what=what)
@@ -92,7 +97,7 @@ class Browser:
         assert self.driver.save_screenshot(str(path))
 
     def asked(self) -> set[str]:
-        """Scheme and host of all that was asked for since the last time, but data: of its own."""
+        """Scheme and host of all that was asked for since the last time, but its own pages."""
         messages = [
             json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
         ]
@@ -101,7 +106,7 @@ class Browser:
             for message in messages
             if message["method"] == "Network.requestWillBeSent"
         ]
-        return {f"{url.scheme}://{url.netloc}" for url in urls if url.scheme != "data"}
+        return {f"{url.scheme}://{url.netloc}" for url in urls if url.scheme not in INSIDE}
 
     def complaints(self) -> list[str]:
         """What the browser itself found wrong since the last time: a breach of the policy, say."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 PUSHED = 1_767_323_960
+# Below the registry's folder.
+REPOSITORIES = Path("docker/registry/v2/repositories")
 
 
 def blob(root: Path, content: bytes) -> str:
@@ -47,8 +49,7 @@ def index(root: Path, *children: tuple[str, str]) -> str:
 
 def link(repository: str, name: str) -> Path:
     """Below the registry's folder: the file of a tag, whose time is that of its push."""
-    tags = Path("docker/registry/v2/repositories") / repository / "_manifests/tags"
-    return tags / name / "current/link"
+    return REPOSITORIES / repository / "_manifests/tags" / name / "current/link"
 
 
 def tag(root: Path, repository: str, name: str, digest: str, *, at: int = PUSHED) -> None:
