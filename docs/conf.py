@@ -39,7 +39,7 @@ CONTENTS = {
     "How to": [
         f"docs/how-to/{name}"
         for name in (
-            *("install", "use", "docker-nodes", "containerd-nodes", "mixed-clusters"),
+            *("install", "use", "look", "docker-nodes", "containerd-nodes", "mixed-clusters"),
             *("host-policy", "share", "close", "air-gap", "gitops", "observe"),
             *("upgrade", "back-up", "remove"),
         )

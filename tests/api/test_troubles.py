@@ -15,6 +15,8 @@ from api.apiserver import ApiServer
 from api.lab import Lab, open_lab
 from api.processes import wait_until
 
+pytestmark = pytest.mark.ux
+
 CHILD = "dev-registry"
 SET = f"{CHILD}-7d9c5b8f4"
 POD = f"{SET}-x2x4z"

@@ -19,6 +19,8 @@ from api.apiserver import ApiServer
 from api.lab import LREG, Lab, open_lab
 from api.processes import Process, wait_until
 
+pytestmark = pytest.mark.ux
+
 MIB = 1 << 20
 
 

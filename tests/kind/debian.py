@@ -106,8 +106,8 @@ def ensure(settings: Settings, root: Root, report: progress.Progress) -> Path:
     return target
 
 
-def require(program: str, report: progress.Progress, *, otherwise: str) -> None:
-    """Install the Debian package of this name where the program is missing.
+def require(program: str, report: progress.Progress, *, otherwise: str, package: str = "") -> None:
+    """Install the Debian package of this name, or ``package``, where the program is missing.
 
     Raises Failed where that cannot be done here; ``otherwise`` says what else can be.
     """
@@ -124,7 +124,7 @@ def require(program: str, report: progress.Progress, *, otherwise: str) -> None:
         with report.step(program, "installing", seconds=20):
             shell.run(["apt-get", "update"], timeout=300, env=env)
             shell.run(
-                ["apt-get", "install", "-y", "--no-install-recommends", program],
+                ["apt-get", "install", "-y", "--no-install-recommends", package or program],
                 timeout=600,
                 env=env,
             )

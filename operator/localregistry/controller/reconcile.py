@@ -19,7 +19,7 @@ from localregistry.controller.kube import Api
 from localregistry.controller.metrics import NodeState
 from localregistry.controller.news import Echoes
 from localregistry.controller.nodetrust import NodeTrust
-from localregistry.controller.status import complete
+from localregistry.controller.status import complete, node_counts
 from localregistry.controller.statuswriter import StatusWriter
 from localregistry.controller.steps import Steps
 from localregistry.controller.usages import Usages
@@ -101,7 +101,9 @@ class Reconciler:
         if self._usages:
             available = work.findings.conditions[ConditionType.REGISTRY_AVAILABLE].is_true
             address = work.claim.address if available else ""
-            work.findings.usage = self._usages.observe(registry, address=address)
+            work.findings.usage = self._usages.observe(
+                registry, address=address, nodes=node_counts(registry, work.findings)
+            )
         complete(registry, work.findings)
         if new and work.findings.conditions[ConditionType.READY].status is ConditionStatus.UNKNOWN:
             # Its children were asked for a moment ago, and nothing is known of them yet: those of

@@ -113,6 +113,13 @@ def _without_counts(status: Mapping[str, Any]) -> Any:
     return rest, stored, conditions
 
 
+def node_counts(registry: LocalRegistry, findings: Findings) -> str:
+    """How many nodes are ready, of how many: `3/4`; `-` where nobody knows or none is to be."""
+    if registry.spec.nodes.management is not Management.MANAGED:
+        return "-"
+    return str(_nodes(registry, findings).get("summary") or "-")
+
+
 def _storage(registry: LocalRegistry, findings: Findings) -> dict[str, Any]:
     told, claim = Told.by(registry.status).after(findings.usage), findings.claim
     if registry.spec.storage.kind is StorageKind.EPHEMERAL:

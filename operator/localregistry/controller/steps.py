@@ -150,7 +150,9 @@ class Steps:
     async def _exposure(self, work: Work) -> None:
         naming = self._naming(work)
         registry = naming.served
-        wanted = None if naming.host else ingress.build(registry, self._config)
+        deployed = self._deployed.get(registry.uid)
+        page = deployed is None or rollout.has_page(deployed)
+        wanted = None if naming.host else ingress.build(registry, self._config, page=page)
         live = await self._children.reconcile(registry, INGRESS, wanted)
         if naming.host:
             work.found(ConditionType.EXPOSED, *naming.host)

@@ -32,6 +32,7 @@ CONFIG_CHECKSUM_ANNOTATION = f"{GROUP}/config-checksum"
 # On the registry's Deployment: see resources/rollout.py.
 TEMPLATE_ANNOTATION = f"{GROUP}/template"
 USAGE_IMAGE_ANNOTATION = f"{GROUP}/usage-image"
+USAGE_PAGE_ANNOTATION = f"{GROUP}/usage-page"
 
 _SUFFIX = "-registry"
 # A Service's name is a DNS-1035 label and at most 63 characters; all children share one name.

@@ -10,6 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from localregistry.controller.metrics import Metrics, NodeState, Result, Sources, Subject
 from localregistry.version import VERSION
 
+pytestmark = pytest.mark.ux
+
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 

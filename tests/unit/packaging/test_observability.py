@@ -14,6 +14,8 @@ from localregistry.controller.metrics import Metrics
 from localregistry.controller.watches import BEAT_SECONDS
 from metric_table import documented, exposed
 
+pytestmark = pytest.mark.ux
+
 
 def test_blocked_watches_are_noticed_within_a_minute_and_a_busy_machine_is_no_fault(
     one: Any,
