@@ -20,6 +20,7 @@ from localregistry.controller.events import Events
 from localregistry.controller.fleet import Fleet
 from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
+from localregistry.controller.hosting import HOSTING, Hosting
 from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD, Kind
 from localregistry.controller.latecomers import late_names
 from localregistry.controller.metrics import Metrics, Result, Sources, Subject
@@ -34,7 +35,7 @@ from localregistry.controller.settings import Settings
 from localregistry.controller.usages import Usages
 from localregistry.controller.watches import Sinks, watch
 from localregistry.controller.workqueue import WorkQueue
-from localregistry.resources import node_agent
+from localregistry.resources import hosting, node_agent
 from localregistry.spec.registry import InvalidSpec, LocalRegistry
 
 logger = logging.getLogger(__name__)
@@ -111,12 +112,14 @@ class Controller:
         self._hearing = Hearing(
             api, changed=lambda key: self.queue.add_after(key, EVENT_NEWS_SECONDS)
         )
+        self._hosting = Hosting(api, config, self._trust, wake=self.queue.add)
         self._reconciler = Reconciler(
             *(api, config, self._trust, posts),
             push=push,
             usages=self._usages,
             echoes=echoes,
             hearing=self._hearing,
+            hosting=self._hosting,
         )
         self._news = News(
             echoes,
@@ -180,9 +183,12 @@ class Controller:
 
     async def _run(self, key: Key) -> Result:
         try:
-            again = await (
-                self._trust.reconcile() if key == TRUST else self._reconciler.reconcile(key)
-            )
+            if key == TRUST:
+                again = await self._trust.reconcile()
+            elif key == HOSTING:
+                again = await self._hosting.reconcile()
+            else:
+                again = await self._reconciler.reconcile(key)
         except ApiError as error:
             if error.stale:
                 self.queue.add_failed(key, longest=1.0)
@@ -226,10 +232,15 @@ class Controller:
                 self._trust.frozen(registry)
             else:
                 self._trust.seen(registry)
+        # Whose a name is only all of them together say.
+        for registry in registries:
+            if not registry.deleted:
+                self._hosting.seen(registry)
         for claim in self._trust.claims:
             if claim.key not in bodies:
                 self._trust.drop(claim.key)
-        for key in bodies.keys() | {TRUST}:
+                self._hosting.drop(claim.key)
+        for key in (HOSTING, TRUST, *bodies):
             self.queue.add(key)
 
     async def _resync(self) -> None:
@@ -256,7 +267,7 @@ class Controller:
             return {name: name for name in self._fleet.nodes}
         if kind == POD:
             return {pod.uid: pod for pod in self._fleet.pods.values()}
-        return self._reconciler.known(kind)
+        return self._hosting.known(kind) | self._reconciler.known(kind)
 
     def _missing(self, kind: Kind, what: Any) -> None:
         """Went while nothing was watched: as if a watch had told so."""
@@ -274,7 +285,7 @@ class Controller:
 
         def child(body: dict[str, Any]) -> None:
             self._calls.seen(body["metadata"]["uid"])
-            key = owner_key(body)
+            key = HOSTING if hosting.is_it(body) else owner_key(body)
             if key:
                 self._news.tell(key, body)
 

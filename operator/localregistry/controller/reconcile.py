@@ -14,6 +14,7 @@ from localregistry.controller.finalizer import Finalizer
 from localregistry.controller.fleet import NodesSummary
 from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
+from localregistry.controller.hosting import Hosting
 from localregistry.controller.kinds import LOCAL_REGISTRY, SERVICE, Kind
 from localregistry.controller.kube import Api
 from localregistry.controller.metrics import NodeState
@@ -49,12 +50,14 @@ class Reconciler:
         usages: Usages | None = None,
         echoes: Echoes | None = None,
         hearing: Hearing | None = None,
+        hosting: Hosting | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
         self._trust = trust
         self._policy = config.host_policy
         self._usages = usages
+        self._hosting = hosting or Hosting(api, config, trust, wake=lambda key: None)
         self._echoes = echoes = echoes or Echoes()
         self._steps = Steps(
             *(api, config, trust), push=push, echoes=echoes, hearing=hearing, clock=clock
@@ -76,7 +79,7 @@ class Reconciler:
             # Gone, maybe with its finalizer stripped, or a namesake in its place.
             self._forget(key)
         if body is None:
-            self._trust.drop(key)
+            self._drop(key)
             return None
         self._uids[key] = body["metadata"]["uid"]
         try:
@@ -95,6 +98,8 @@ class Reconciler:
             self._echoes.wrote(registry.uid, body)
         work = Work(body, registry, self._trust.seen(registry))
         await self._steps.run(work, new=new)
+        self._hosting.seen(registry)
+        work.findings.add(ConditionType.EXPOSED, self._hosting.verdict(key))
         self._summaries.pop(registry.uid, None)
         if work.findings.nodes:
             self._summaries[registry.uid] = work.findings.nodes
@@ -131,11 +136,16 @@ class Reconciler:
 
     async def _finish(self, key: Key, body: Body, registry: LocalRegistry | None) -> float | None:
         """Deletion: the trust goes first, and no child is made again."""
-        self._trust.drop(key)
+        self._drop(key)
         again = await self._finalizer.finish(body, registry)
         if again is None:
             self._forget(key)
         return again
+
+    def _drop(self, key: Key) -> None:
+        """It claims nothing any more: it is gone, going, or cannot be read."""
+        self._trust.drop(key)
+        self._hosting.drop(key)
 
     def _forget(self, key: Key) -> None:
         """Nothing is kept of a UID that is gone: no part may grow with what has been."""
@@ -155,6 +165,7 @@ class Reconciler:
         What the policy grants no longer is withdrawn all the same: it is not the tenant's to keep.
         """
         self._trust.frozen(registry, address=await self._lost_address(registry))
+        self._hosting.seen(registry)
         refused = self._policy.refused(registry.namespace, registry.spec.hosts)
         conditions: list[Condition] = []
         if refused and registry.spec.nodes.management is not Management.UNMANAGED:
@@ -180,7 +191,7 @@ class Reconciler:
         """What an older CRD let pass, say: nothing is applied, and nothing trusted any more."""
         if body["metadata"].get("deletionTimestamp"):
             return await self._finish(key, body, None)
-        self._trust.drop(key)
+        self._drop(key)
         condition = Condition(
             ConditionType.READY, ConditionStatus.FALSE, Reason.INVALID_SPEC, message
         )

@@ -15,6 +15,7 @@ from localregistry.controller import app
 from localregistry.controller.app import TRUST, Controller
 from localregistry.controller.errors import ApiError
 from localregistry.controller.grants import Key
+from localregistry.controller.hosting import HOSTING
 from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, Kind
 from localregistry.controller.settings import Settings
 from localregistry.controller.workqueue import WorkQueue
@@ -210,9 +211,9 @@ async def test_a_list_anew_takes_in_what_is_there_and_wakes_it(
     await controller._relist()
     claims = {claim.name: claim.managed for claim in controller._trust.claims}
     assert claims == {"dev": True, "asleep": False}
-    woken = {await ready(controller) for _ in range(6)}
+    woken = {await ready(controller) for _ in range(7)}
     names = ("dev", "asleep", "going", "broken")
-    assert woken == {TRUST, None, *((NAMESPACE, name) for name in names)}
+    assert woken == {HOSTING, TRUST, None, *((NAMESPACE, name) for name in names)}
 
 
 async def test_a_list_anew_drops_the_claim_of_one_that_is_gone(

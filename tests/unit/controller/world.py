@@ -8,7 +8,9 @@ import pytest
 
 from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
+from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
+from localregistry.controller.hosting import Hosting
 from localregistry.controller.kinds import (
     CLAIM,
     DEPLOYMENT,
@@ -54,12 +56,15 @@ class World:
         self.trust = self.given.trust
         self.pushes: list[str] = []
         self.refused = ""
+        self.woken: list[Key] = []
+        self.hosting = Hosting(self.api, config, self.trust, wake=self.woken.append)
         posts = Events(self.api, instance="op-1", namespace=SYSTEM)
         self.reconciler = Reconciler(
             *(self.api, config, self.trust, posts),
             push=self._push,
             usages=usages,
             hearing=hearing,
+            hosting=self.hosting,
             clock=self.clock,
         )
         if api is None:
