@@ -17,6 +17,7 @@ from localregistry.controller import kube
 from localregistry.controller.children import owner_key
 from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
+from localregistry.controller.failedpulls import FailedPulls
 from localregistry.controller.fleet import Fleet
 from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
@@ -109,8 +110,13 @@ class Controller:
             every=settings.usage_seconds,
         )
         echoes = Echoes()
-        self._hearing = Hearing(
-            api, changed=lambda key: self.queue.add_after(key, EVENT_NEWS_SECONDS)
+
+        def heard(key: Key) -> None:
+            self.queue.add_after(key, EVENT_NEWS_SECONDS)
+
+        self._hearing = Hearing(api, changed=heard)
+        self._pulls = FailedPulls(
+            *(api, self._trust), changed=heard, is_node=lambda name: name in self._fleet.nodes
         )
         self._hosting = Hosting(api, config, self._trust, wake=self.queue.add)
         self._reconciler = Reconciler(
@@ -120,6 +126,7 @@ class Controller:
             echoes=echoes,
             hearing=self._hearing,
             hosting=self._hosting,
+            pulls=self._pulls,
         )
         self._news = News(
             echoes,
@@ -159,6 +166,7 @@ class Controller:
                 watch(self._sinks(), namespace=self._namespace, beat=self._alive),
                 self._poller.run(),
                 self._usages.run(),
+                self._pulls.run(),
                 self._tasks.run(),
                 self._resync(),
                 *(self._work() for _ in range(WORKERS)),

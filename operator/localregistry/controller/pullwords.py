@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _PULL = re.compile(r'Failed to pull image "([^"]+)": *(.+)', re.DOTALL)
+# Whoever may write an Event chooses its words, and this much of them is told on.
+_REGISTRY = re.compile(r"[a-zA-Z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9a-fA-F:]{2,45}\](:[0-9]{1,5})?")
 # Names and addresses in the words hold what their owners like: `x509:` is a good repository.
 _QUOTED = re.compile(r'"[^"]*"')
 _URL = re.compile(r"https?://\S+")
@@ -82,8 +84,10 @@ def read(note: str) -> FailedPull | None:
         return None
     image, words = found.groups()
     registry, slash, _ = image.partition("/")
+    if not slash or not _REGISTRY.fullmatch(registry):
+        return None
     # As docker tells a registry from the first part of a repository on Docker Hub.
-    if not slash or not ({".", ":"} & set(registry) or registry == "localhost"):
+    if not ({".", ":"} & set(registry) or registry == "localhost"):
         return None
     return FailedPull(registry, _cause(words.replace(image, "IMAGE")))
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from localregistry.controller import naming
 from localregistry.controller.children import owner_uid
 from localregistry.controller.events import Events
+from localregistry.controller.failedpulls import FailedPulls
 from localregistry.controller.finalizer import Finalizer
 from localregistry.controller.fleet import NodesSummary
 from localregistry.controller.grants import Key
@@ -51,12 +52,14 @@ class Reconciler:
         echoes: Echoes | None = None,
         hearing: Hearing | None = None,
         hosting: Hosting | None = None,
+        pulls: FailedPulls | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
         self._trust = trust
         self._policy = config.host_policy
         self._usages = usages
+        self._pulls = pulls
         self._hosting = hosting or Hosting(api, config, trust, wake=lambda key: None)
         self._echoes = echoes = echoes or Echoes()
         self._steps = Steps(
@@ -107,6 +110,11 @@ class Reconciler:
             available = work.findings.conditions[ConditionType.REGISTRY_AVAILABLE].is_true
             address = work.claim.address if available else ""
             work.findings.usage = self._usages.observe(registry, address=address)
+        if self._pulls:
+            told, again = self._pulls.words(key, tuple(map(str, registry.spec.hosts)))
+            work.findings.add(ConditionType.NODES_READY, told)
+            if again is not None:
+                work.within(again)
         complete(registry, work.findings)
         if new and work.findings.conditions[ConditionType.READY].status is ConditionStatus.UNKNOWN:
             # Its children were asked for a moment ago, and nothing is known of them yet: those of
@@ -146,6 +154,8 @@ class Reconciler:
         """It claims nothing any more: it is gone, going, or cannot be read."""
         self._trust.drop(key)
         self._hosting.drop(key)
+        if self._pulls:
+            self._pulls.forget(key)
 
     def _forget(self, key: Key) -> None:
         """Nothing is kept of a UID that is gone: no part may grow with what has been."""

@@ -214,6 +214,7 @@ def test_what_an_image_is_called_is_no_cause(path: str) -> None:
         'Failed to pull image "app:1": x509: a',
         'Failed to pull image "team/app:1": connection refused',
         'Failed to pull image "": x',
+        'Failed to pull image "r.example: call 555 now/app": x',
         "",
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 
 from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
+from localregistry.controller.failedpulls import FailedPulls
 from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
 from localregistry.controller.hosting import Hosting
@@ -58,6 +59,12 @@ class World:
         self.refused = ""
         self.woken: list[Key] = []
         self.hosting = Hosting(self.api, config, self.trust, wake=self.woken.append)
+        self.pulls = FailedPulls(
+            *(self.api, self.trust),
+            changed=self.woken.append,
+            is_node=lambda name: name in self.given.fleet.nodes,
+            clock=self.clock,
+        )
         posts = Events(self.api, instance="op-1", namespace=SYSTEM)
         self.reconciler = Reconciler(
             *(self.api, config, self.trust, posts),
@@ -65,6 +72,7 @@ class World:
             usages=usages,
             hearing=hearing,
             hosting=self.hosting,
+            pulls=self.pulls,
             clock=self.clock,
         )
         if api is None:
