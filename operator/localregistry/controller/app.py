@@ -141,7 +141,7 @@ class Controller:
         sources = Sources(
             queue_depth=self.queue.__len__,
             oldest_key=self.queue.oldest_age,
-            nodes=self._reconciler.nodes,
+            census=self._reconciler.census,
             trusted_hosts=self._trust.trusted_hosts,
         )
         with self._metrics.leading(sources):

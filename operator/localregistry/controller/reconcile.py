@@ -5,20 +5,19 @@ the status once. Level-triggered: it may run at any time and as often as anybody
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from localregistry.controller import naming
+from localregistry.controller.census import Census
 from localregistry.controller.children import owner_uid
 from localregistry.controller.events import Events
 from localregistry.controller.failedpulls import FailedPulls
 from localregistry.controller.finalizer import Finalizer
-from localregistry.controller.fleet import NodesSummary
 from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
 from localregistry.controller.hosting import Hosting
 from localregistry.controller.kinds import LOCAL_REGISTRY, SERVICE, Kind
 from localregistry.controller.kube import Api
-from localregistry.controller.metrics import NodeState
 from localregistry.controller.news import Echoes
 from localregistry.controller.nodetrust import NodeTrust
 from localregistry.controller.status import complete
@@ -68,7 +67,7 @@ class Reconciler:
         self._status = StatusWriter(api, posts, wrote=echoes.wrote, clock=clock)
         self._finalizer = Finalizer(api, trust, posts)
         self._uids: dict[Key, str] = {}
-        self._summaries: dict[str, NodesSummary] = {}
+        self.census = Census()
 
     async def reconcile(self, key: Key) -> float | None:
         """When to look again unasked, in seconds, if at all.
@@ -92,6 +91,7 @@ class Reconciler:
             return await self._invalid(key, body, str(error))
         if registry.deleted or registry.spec.suspend:
             self._steps.at_rest(registry.uid)
+            self.census.forget(registry.uid)
         if registry.deleted:
             return await self._finish(key, body, registry)
         if registry.spec.suspend:
@@ -103,9 +103,6 @@ class Reconciler:
         await self._steps.run(work, new=new)
         self._hosting.seen(registry)
         work.findings.add(ConditionType.EXPOSED, self._hosting.verdict(key))
-        self._summaries.pop(registry.uid, None)
-        if work.findings.nodes:
-            self._summaries[registry.uid] = work.findings.nodes
         if self._usages:
             available = work.findings.conditions[ConditionType.REGISTRY_AVAILABLE].is_true
             address = work.claim.address if available else ""
@@ -116,6 +113,7 @@ class Reconciler:
             if again is not None:
                 work.within(again)
         complete(registry, work.findings)
+        self.census.put(registry.uid, work.findings)
         if new and work.findings.conditions[ConditionType.READY].status is ConditionStatus.UNKNOWN:
             # Its children were asked for a moment ago, and nothing is known of them yet: those of
             # others come first.
@@ -132,15 +130,6 @@ class Reconciler:
         if kind == LOCAL_REGISTRY:
             return {uid: key for key, uid in self._uids.items()}
         return self._steps.children.known(kind)
-
-    def nodes(self) -> Mapping[NodeState, int]:
-        """The nodes by how far they are, summed over the registries that configure nodes."""
-        summaries = self._summaries.values()
-        return {
-            NodeState.READY: sum(summary.ready for summary in summaries),
-            NodeState.FAILING: sum(len(summary.failing) for summary in summaries),
-            NodeState.WAITING: sum(len(summary.waiting) for summary in summaries),
-        }
 
     async def _finish(self, key: Key, body: Body, registry: LocalRegistry | None) -> float | None:
         """Deletion: the trust goes first, and no child is made again."""
@@ -161,7 +150,7 @@ class Reconciler:
         """Nothing is kept of a UID that is gone: no part may grow with what has been."""
         uid = self._uids.pop(key, None)
         if uid:
-            self._summaries.pop(uid, None)
+            self.census.forget(uid)
             self._steps.forget(uid)
             self._status.forget(uid)
             self._finalizer.forget(uid)
@@ -205,5 +194,6 @@ class Reconciler:
         condition = Condition(
             ConditionType.READY, ConditionStatus.FALSE, Reason.INVALID_SPEC, message
         )
+        self.census.put_conditions(body["metadata"]["uid"], condition)
         await self._status.write_conditions(body, [condition])
         return None
