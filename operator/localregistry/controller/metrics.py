@@ -62,9 +62,9 @@ class VolumeState(StrEnum):
 
 ConditionKey = tuple[ConditionType, ConditionStatus]
 # What a node that fails can have; the others are states of one that does not.
-FAILURES: list[NodeReason] = [r for r in NodeReason if r not in (NodeReason.CONFIGURED, NodeReason.PENDING)]
-
-
+FAILURES: list[NodeReason] = [
+    r for r in NodeReason if r not in (NodeReason.CONFIGURED, NodeReason.PENDING)
+]
 _CONDITIONS: list[ConditionKey] = [(t, s) for t in ConditionType for s in ConditionStatus]
 
 
