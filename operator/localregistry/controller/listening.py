@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 # After a watch that failed: the API server is away, or the right is missing.
 AGAIN_SECONDS, REFUSED_SECONDS = 5.0, 300.0
-REFUSALS = (401, 403, 404)
+REFUSALS = (400, 401, 403, 404)
 
 
 async def listen(

@@ -53,9 +53,9 @@ def build(registry: LocalRegistry, *, help_page: str = "") -> dict[str, Any]:
 
 
 def is_it(body: Mapping[str, Any]) -> bool:
-    """Whether this object is at the place of that ConfigMap."""
+    """Whether this object, one that we watch, is at the place of that ConfigMap."""
     meta = body["metadata"]
-    return (body.get("kind"), meta.get("namespace"), meta["name"]) == ("ConfigMap", NAMESPACE, NAME)
+    return (meta.get("namespace"), meta["name"]) == (NAMESPACE, NAME)
 
 
 def owner(body: Mapping[str, Any]) -> str | None:

@@ -19,7 +19,7 @@ from localregistry.controller.hosting import HOSTING
 from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, Kind
 from localregistry.controller.settings import Settings
 from localregistry.controller.workqueue import WorkQueue
-from localregistry.resources import trust_config
+from localregistry.resources import hosting, trust_config
 from localregistry.spec.registry import LocalRegistry
 from unit.controller.bodies import (
     CONFIG,
@@ -214,6 +214,15 @@ async def test_a_list_anew_takes_in_what_is_there_and_wakes_it(
     woken = {await ready(controller) for _ in range(7)}
     names = ("dev", "asleep", "going", "broken")
     assert woken == {HOSTING, TRUST, None, *((NAMESPACE, name) for name in names)}
+
+
+async def test_a_change_of_what_tools_read_is_looked_at(controller: Controller) -> None:
+    body = hosting.build(LocalRegistry.from_body(lreg()))
+    body["metadata"] |= {"uid": "c1", "resourceVersion": "5"}
+    controller._sinks().child(body)
+    assert controller._news._held.keys() == {HOSTING}
+    controller._news._deliver(HOSTING)
+    assert await ready(controller) == HOSTING
 
 
 async def test_a_list_anew_drops_the_claim_of_one_that_is_gone(
