@@ -33,6 +33,8 @@ def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
         opened.apply("dev", host=HOST, storage={"ephemeral": True})
         opened.bring_up("dev")
         opened.wait_for("dev", "Ready", "Ready", status="True")
+        address = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+        opened.patch_status("ingress", "dev-registry", address)
         yield opened
         api.kubectl("delete", "events", "--all", "-n", FOREIGN)
 

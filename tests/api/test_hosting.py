@@ -38,11 +38,10 @@ def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
     for opened in open_lab(api, namespace):
         api.kubectl("apply", "--server-side", "-f", "-", input=rights())
         opened.start_operator(environment=ON)
-        try:
-            yield opened
-        finally:
-            api.request("DELETE", PATH)
-            api.kubectl("delete", "-f", "-", "--ignore-not-found", input=rights())
+        yield opened
+    # Once no operator is there to make it again.
+    api.request("DELETE", PATH)
+    api.kubectl("delete", "-f", "-", "--ignore-not-found", input=rights())
 
 
 def annotate(lab: Lab, name: str, value: str = "=true") -> None:
@@ -137,10 +136,13 @@ def test_nothing_is_asked_or_written_while_nothing_changes(lab: Lab) -> None:
     lab.apply("dev", storage={"ephemeral": True})
     lab.bring_up("dev")
     annotate(lab, "dev")
+    address = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+    lab.patch_status("ingress", "dev-registry", address)
+    lab.wait_for("dev", "Exposed", "IngressAdmitted")
     wait_for_words(lab, "dev", "Tools find it")
     lab.wait_quiet()
     started = time.monotonic()
     time.sleep(20)
-    asked = [e for e in lab.requests(started) if "local-registry-hosting" in e["requestURI"]]
+    # A watch is renewed by its own time-out.
+    asked = [e["requestURI"] for e in lab.requests(started) if e["verb"] != "watch"]
     assert asked == []
-    assert lab.writes(started) == []
