@@ -203,12 +203,15 @@ class ApiServer:
 
     def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
         """A kubeconfig with a token of the ServiceAccount, which is made where it is absent."""
-        account = {"metadata": {"name": name, "namespace": namespace}}
-        body = {"apiVersion": "v1", "kind": "ServiceAccount", **account}
-        self.kubectl("apply", "-f", "-", input=body)
-        token = self.kubectl("create", "token", name, "-n", namespace, "--duration=24h").stdout
+        accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+        code, answer = self.request("POST", accounts, {"metadata": {"name": name}})
+        assert code in (201, 409), answer
+        wanted = {"spec": {"expirationSeconds": 24 * 3600}}
+        code, answer = self.request("POST", f"{accounts}/{name}/token", wanted)
+        assert code == 201, answer
+        token = str(answer["status"]["token"])
         path = self.directory / f"{namespace}-{name}.kubeconfig"
-        self._write_kubeconfig(path, token.strip())
+        self._write_kubeconfig(path, token)
         return path
 
     def audit(self, *, user_agent: str = "", since: float = 0.0) -> Iterator[dict[str, Any]]:

@@ -105,11 +105,13 @@ def api_with_controllers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 @pytest.fixture
 def namespace(api: ApiServer) -> Iterator[str]:
-    """A namespace of the test's own. It ends with the API server; its LocalRegistries go before, as
-    the operators of later tests would have to look after them."""
+    """A namespace of the test's own. It ends with the API server. Its LocalRegistries go before, as
+    the operators of later tests would have to look after them, and its Services, whose addresses
+    and node ports are the whole cluster's."""
     name = f"test-{next(_counter)}"
     status, answer = api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
     assert status == 201, answer
     yield name
-    path = f"/apis/localregistry.dev/v1alpha1/namespaces/{name}/localregistries"
-    api.request("DELETE", path)
+    api.request("DELETE", f"/apis/localregistry.dev/v1alpha1/namespaces/{name}/localregistries")
+    status, answer = api.request("DELETE", f"/api/v1/namespaces/{name}/services")
+    assert status == 200, answer

@@ -7,7 +7,6 @@ tested on the kind cluster; here faults can be injected and every write is in th
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from api import objects
 from api.apiserver import REPOSITORY, ApiServer, binaries
 from api.auditlog import epoch
 from api.operators import Operator
@@ -45,14 +45,17 @@ PATHS = {
     LREG: "/apis/localregistry.dev/v1alpha1/namespaces/{namespace}/localregistries",
 }
 
+EVERYWHERE = "/apis/localregistry.dev/v1alpha1/localregistries"
+
 Body = dict[str, Any]
 
 
 def install(api: ApiServer) -> None:
     """All of install.yaml but the operator's Deployment: its rights are what is tested."""
     documents = yaml.safe_load_all((REPOSITORY / "manifests/install.yaml").read_text())
-    kept = [d for d in documents if d and d["kind"] not in ("Deployment",)]
-    api.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=kept)
+    for document in documents:
+        if document and document["kind"] != "Deployment":
+            objects.apply(api, document)
 
 
 @dataclass
@@ -81,7 +84,7 @@ class Lab:
             "metadata": {"name": name, "namespace": self.namespace},
             "spec": {"host": host or f"{name}.example.internal", **spec},
         }
-        self.api.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=body)
+        objects.apply(self.api, body)
         return self.get(LREG, name)
 
     def get(self, resource: str, name: str, namespace: str | None = None) -> Body:
@@ -98,16 +101,25 @@ class Lab:
         return self.api.request("GET", where)
 
     def delete(self, resource: str, name: str, *, wait: bool = True) -> None:
-        command = ("delete", resource, name, "-n", self.namespace, f"--wait={str(wait).lower()}")
-        self.api.kubectl(*command)
+        uid = self.get(resource, name)["metadata"]["uid"]
+        path = f"{PATHS[resource].format(namespace=self.namespace)}/{name}"
+        code, answer = self.api.request("DELETE", path)
+        assert code in (200, 202), answer
+
+        def gone() -> bool:
+            """It may be there again already, as another one."""
+            code, body = self._read(resource, name, None)
+            return code == 404 or body.get("metadata", {}).get("uid") not in (uid, None)
+
+        if wait:
+            wait_until(gone, timeout=60, what=f"{resource} {name} to be gone")
 
     def delete_registry(self, name: str) -> None:
         """Deletes it and plays the garbage collector for the children that it owned."""
         self.delete(LREG, name)
-        children = (
-            f"{kind}/{name}-registry" for kind in ("configmap", "deployment", "service", "ingress")
-        )
-        self.api.kubectl("delete", "-n", self.namespace, "--ignore-not-found", *children)
+        for kind in ("configmap", "deployment", "service", "ingress"):
+            path = PATHS[kind].format(namespace=self.namespace)
+            objects.delete(self.api, f"{path}/{name}-registry")
 
     def condition(self, name: str, which: str = "Ready") -> Body:
         conditions = self.get(LREG, name).get("status", {}).get("conditions", [])
@@ -144,7 +156,9 @@ class Lab:
         wait_until(lambda: self.exists("ingress", ingress), timeout=PATIENCE, what="the children")
 
     def wait_quiet(self) -> None:
-        """Until the operator has come to rest: it has asked nothing for QUIET_SECONDS."""
+        """Until the operator has come to rest: it has asked nothing for QUIET_SECONDS, and not
+        because it had no time yet to notice what was done just before."""
+        time.sleep(QUIET_SECONDS)
         deadline = time.monotonic() + 2 * PATIENCE
         while last := self.requests(time.monotonic() - QUIET_SECONDS):
             assert time.monotonic() < deadline, f"no rest: {last[-1]['requestURI']}"
@@ -268,25 +282,41 @@ class Lab:
             node.stop()
         for process in self.registries:
             process.stop(kill=True)
-        self.api.kubectl("delete", "nodes", "--all", "--wait=false")
-        self.api.kubectl("delete", "pods", "--all", "-n", SYSTEM, "--grace-period=0", "--force")
+        objects.delete(self.api, "/api/v1/nodes")
+        objects.delete(self.api, f"/api/v1/namespaces/{SYSTEM}/pods")
         if self.operator:
             self.operator.process.stop()
         self.strip_finalizers()
-        self.api.kubectl("delete", LREG, "--all", "-A")
-        for kind in (
-            "configmap/node-trust",
-            "daemonset/node-agent",
-            "lease/localregistry-operator",
+        for item in self._registries():
+            objects.delete(self.api, _path(item))
+        for resource, name in (
+            ("configmap", "node-trust"),
+            ("daemonset", "node-agent"),
+            ("lease", "localregistry-operator"),
         ):
-            self.api.kubectl("delete", kind, "-n", SYSTEM, "--ignore-not-found")
+            where = PATHS[resource].format(namespace=SYSTEM)
+            objects.delete(self.api, f"{where}/{name}")
 
     def strip_finalizers(self) -> None:
-        for item in self.api.get(LREG, "-A")["items"]:
-            meta = item["metadata"]
-            patch = json.dumps({"metadata": {"finalizers": None}})
-            command = ("patch", LREG, meta["name"], "-n", meta["namespace"], "--type=merge")
-            self.api.kubectl(*command, "-p", patch)
+        for item in self._registries():
+            objects.patch(self.api, _path(item), {"metadata": {"finalizers": None}})
+
+    def _registries(self) -> list[Body]:
+        """Of all namespaces."""
+        answers = []
+
+        def answered() -> bool:
+            """429 just after the CRD came back; kubectl would wait as well."""
+            answers.append(self.api.request("GET", EVERYWHERE))
+            return answers[-1][0] == 200
+
+        wait_until(answered, timeout=PATIENCE, what="the list of LocalRegistries")
+        return list(answers[-1][1]["items"])
+
+
+def _path(registry: Body) -> str:
+    meta = registry["metadata"]
+    return f"{PATHS[LREG].format(namespace=meta['namespace'])}/{meta['name']}"
 
 
 MUTATING = ("create", "update", "patch", "delete", "deletecollection")
@@ -305,10 +335,13 @@ def new_lab(api: ApiServer, namespace: str) -> Lab:
     )
 
 
-def open_lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
-    """The same; closed at the end."""
+def open_lab(api: ApiServer, namespace: str, *, node: str = "") -> Iterator[Lab]:
+    """The same; closed at the end. With a `node` that one has joined, and an operator runs."""
     lab = new_lab(api, namespace)
     try:
+        if node:
+            lab.add_node(node)
+            lab.start_operator()
         yield lab
     finally:
         lab.close()

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from api import objects
 from api.apiserver import ADMIN_TOKEN, ApiServer
 from localregistry.trust import (
     DOCUMENT_KEY,
@@ -65,9 +66,7 @@ class NodeStandIn:
     ) -> NodeStandIn:
         node = cls(api, port, name, address or f"127.0.9.{index}")
         meta = {"name": name, "labels": {"kubernetes.io/os": "linux", **(labels or {})}}
-        api.kubectl(
-            *("create", "-f", "-"), input={"apiVersion": "v1", "kind": "Node", "metadata": meta}
-        )
+        objects.create(api, {"apiVersion": "v1", "kind": "Node", "metadata": meta})
         node.set_ready(ready)
         node._serve()
         node._start_pod()
@@ -78,14 +77,12 @@ class NodeStandIn:
             "nodeInfo": {"containerRuntimeVersion": "containerd://1.7.24"},
             "conditions": [{"type": "Ready", "status": "True" if ready else "Unknown"}],
         }
-        patch = json.dumps({"status": status})
-        command = ("patch", "node", self.name, "--subresource=status", "--type=merge", "-p", patch)
-        self._api.kubectl(*command)
+        objects.patch(self._api, f"/api/v1/nodes/{self.name}/status", {"status": status})
 
     def label(self, **labels: str | None) -> None:
         """Sets labels of the node; None takes one away."""
-        patch = json.dumps({"metadata": {"labels": labels}})
-        self._api.kubectl("patch", "node", self.name, "--type=merge", "-p", patch)
+        change = {"metadata": {"labels": labels}}
+        objects.patch(self._api, f"/api/v1/nodes/{self.name}", change)
 
     def task(self) -> Task | None:
         pod = self._get(f"/api/v1/namespaces/{SYSTEM}/pods/agent-{self.name}")
@@ -137,15 +134,9 @@ class NodeStandIn:
             "automountServiceAccountToken": False,
         }
         meta = {"name": name, "namespace": SYSTEM, "labels": labels}
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
-        api = self._api
-        api.kubectl("create", "-f", "-", input=pod)
         status = {"podIP": self.address, "conditions": [{"type": "Ready", "status": "True"}]}
-        patch = json.dumps({"status": status})
-        api.kubectl(
-            *("patch", "pod", name, "-n", SYSTEM, "--subresource=status", "--type=merge"),
-            *("-p", patch),
-        )
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": status}
+        objects.create(self._api, pod)
 
     def _serve(self) -> None:
         node = self

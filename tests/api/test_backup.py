@@ -30,10 +30,7 @@ def api(api_with_controllers: ApiServer) -> ApiServer:
 
 @pytest.fixture
 def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
-    for opened in open_lab(api, namespace):
-        opened.add_node("node-a")
-        opened.start_operator()
-        yield opened
+    yield from open_lab(api, namespace, node="node-a")
 
 
 def exported(body: Body) -> Body:

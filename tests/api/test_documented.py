@@ -164,12 +164,15 @@ def test_a_registry_is_shared_by_address_and_port(
 def test_an_applier_sees_no_difference(documented: Documented, lab: Lab, place: Path) -> None:
     """The status is that of no node here: what is waited for is written by the test."""
     where = shell(lab.api, place)
-    apply, diff, wait = documented.next.text.split("\n", 2)
-    assert (apply.split()[1], diff.split()[1], wait.split()[1]) == ("apply", "diff", "wait")
+    apply, wait, diff = documented.next.text.split("\n", 2)
+    assert (apply.split()[1], wait.split()[1], diff.split()[1]) == ("apply", "wait", "diff")
     lab.add_node("worker-1")
     # The volume and the pod are played by the lab, which needs the resource first.
     where.run(apply.replace("registries", lab.namespace))
     lab.bring_up("dev")
+    # kubectl compares two answers, and a status that is written in between is a difference too.
+    lab.wait_for("dev", "Ready", "Ready")
+    lab.wait_quiet()
     documented.run(where, replace={"-n registries": f"-n {lab.namespace}"})
     assert lab.condition("dev")["status"] == "True"
 

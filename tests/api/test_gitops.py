@@ -13,7 +13,8 @@ import yaml
 
 from api.apiserver import REPOSITORY, ApiServer
 from api.kstatus import Kstatus, compute
-from api.lab import LREG, PATHS, Lab, open_lab
+from api.lab import LREG, PATHS, PATIENCE, Lab, open_lab
+from api.processes import wait_until
 
 SAMPLES = sorted((REPOSITORY / "manifests/samples").glob("*.yaml"))
 MANAGER = "kustomize-controller"
@@ -24,10 +25,7 @@ pytestmark = pytest.mark.lifecycle
 
 @pytest.fixture
 def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
-    for opened in open_lab(api, namespace):
-        opened.add_node("node-a")
-        opened.start_operator()
-        yield opened
+    yield from open_lab(api, namespace, node="node-a")
 
 
 def manifest(name: str = "dev", **spec: Any) -> dict[str, Any]:
@@ -113,6 +111,11 @@ def test_another_manager_applies_again_and_again_and_finds_no_difference(lab: La
     assert {path.partition(".")[0] for path in operators["status"]} == {"status"}
 
     apply(lab, manifest(service={"type": "NodePort"}))
+    wait_until(
+        lambda: lab.get(LREG, "dev")["status"]["observedGeneration"] == 2,
+        timeout=PATIENCE,
+        what="the new spec to be seen",
+    )
     lab.wait_quiet()
     changed = lab.get(LREG, "dev")
     assert changed["metadata"]["generation"] == 2, "one change of the spec, by its manager"

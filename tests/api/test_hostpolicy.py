@@ -258,10 +258,7 @@ def test_a_large_table_is_judged_within_the_api_servers_budget(
 
 @pytest.fixture
 def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
-    for opened in open_lab(api, namespace):
-        opened.add_node("node-a")
-        opened.start_operator()
-        yield opened
+    yield from open_lab(api, namespace, node="node-a")
     withdrawn(api)
 
 

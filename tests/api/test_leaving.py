@@ -150,6 +150,20 @@ def test_the_status_says_that_the_operator_was_removed_until_one_is_back(lab: La
     assert lab.get(LREG, "dev")["status"]["storage"]["claimUID"] == claim
 
 
+def test_what_no_operator_has_seen_keeps_nobody_from_being_told(lab: Lab) -> None:
+    """Before the other in every list, and with the status that the schema gives it."""
+    assert lab.operator
+    lab.operator.process.stop()
+    lab.operator = None
+    lab.apply("unseen")
+    lab.apply("a-new-one")
+    code, output = restore(lab)
+    assert code == 0, output
+    assert "stay as they were" not in output
+    assert {reason for _, reason in said(lab).values()} == {"OperatorRemoved"}
+    assert lab.get(LREG, "a-new-one")["status"] == {"observedGeneration": -1}
+
+
 def test_without_the_right_to_say_so_all_else_is_done(lab: Lab) -> None:
     """As with the rights of an earlier version, which had no such line."""
     documents = yaml.safe_load_all((REPOSITORY / "manifests/uninstall.yaml").read_text())

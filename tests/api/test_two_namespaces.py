@@ -20,10 +20,7 @@ SECONDS = 60
 
 @pytest.fixture
 def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
-    for opened in open_lab(api, namespace):
-        opened.add_node("node-a")
-        opened.start_operator()
-        yield opened
+    yield from open_lab(api, namespace, node="node-a")
 
 
 @pytest.fixture

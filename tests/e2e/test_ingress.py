@@ -160,9 +160,8 @@ def test_locations_lead_back_to_the_name_and_port_that_the_client_asked(
     assert clean.status("dev")["url"] == f"https://{HOST}"
 
 
-@pytest.mark.parametrize(
-    "seconds", [pytest.param(5, id="5 s"), pytest.param(600, id="10 min", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [pytest.param(5, id="5 s"), pytest.param(600, id="10 min")])
 def test_a_client_of_ten_kilobytes_a_second_is_waited_for(way: Way, seconds: int) -> None:
     content = [os.urandom(SLOW_BYTES) for _ in range(int(seconds / SLOW_PAUSE))]
     digest = f"sha256:{hashlib.sha256(b''.join(content)).hexdigest()}"

@@ -108,6 +108,7 @@ def test_a_new_pod_template_replaces_the_pod_on_its_volume_within_the_gap(
     demo.run_on_every_node(clean, f"{HOST}/app:1")
 
 
+@pytest.mark.long
 def test_a_lost_node_is_named_and_the_registry_is_ready_when_it_is_back(clean: Cluster) -> None:
     clean.apply_registry(NAME, host=HOST)
     clean.wait_ready(NAME)

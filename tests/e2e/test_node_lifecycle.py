@@ -84,6 +84,7 @@ def drained(cluster: Cluster, node: Node) -> Iterator[None]:
         cluster.kubectl("uncordon", node.name)
 
 
+@pytest.mark.long
 def test_a_node_that_is_cordoned_tainted_and_drained_goes_on_pulling(
     clean: Cluster, live: Way, docker_node: Node
 ) -> None:

@@ -85,6 +85,7 @@ def test_an_upgrade_and_the_way_back_fail_no_pull_and_restart_no_registry(
     assert clean.status("dev")["nodes"]["summary"] == "3/3"
 
 
+@pytest.mark.long
 def test_a_broken_agent_image_stops_at_the_first_node_and_takes_nothing_from_the_others(
     clean: Cluster, built: Images, live: str
 ) -> None:

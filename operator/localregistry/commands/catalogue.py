@@ -94,7 +94,7 @@ class _Reader:
             last = {"last": page[-1]}
 
     def tags(self, repository: str) -> list[Tag]:
-        """None where the repository is gone, or has none left."""
+        """Without any where the repository is gone, or has none left."""
         try:
             names = self.pages(f"/v2/{repository}/tags/list", "tags")
         except _Absent:
@@ -138,9 +138,7 @@ class _Reader:
         if status == 404:
             # The API server's own 404 is a Status object: there is no such Service.
             if b'"kind":"Status"' in content.replace(b" ", b""):
-                raise Unavailable(
-                    "The registry's Service is not there yet, or leads to no pod.", ""
-                )
+                raise Unavailable(NOTHING_THERE, "")
             raise _Absent(path, "")
         return self._cluster.checked(status, content, path), headers
 

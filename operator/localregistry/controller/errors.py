@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+# Trying again soon is no use: no right, or no such kind, which is a CRD that was deleted.
+REFUSALS = (401, 403, 404)
 _NO_RIGHT = re.compile(r'User ".*" cannot \w+')
 
 

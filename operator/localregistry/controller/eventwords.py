@@ -82,14 +82,8 @@ class Seen:
         )
 
 
-def of_deployment(events: Iterable[Body], deployment: Body) -> list[Seen]:
-    """Of Events on pods those on the newest pod of this Deployment's newest ReplicaSet, oldest
-    first."""
-    return of_pods(events, pods_of(deployment))
-
-
 def of_pods(events: Iterable[Body], belongs: re.Pattern[str]) -> list[Seen]:
-    """The same of pods with such names."""
+    """Of Events on pods those on the newest pod with such a name (`pods_of`), oldest first."""
     by_pod: dict[str, list[Seen]] = {}
     for seen in map(Seen.of, events):
         if belongs.fullmatch(seen.pod):

@@ -15,6 +15,7 @@ from localregistry.spec.conditions import (
     ConditionStatus,
     ConditionType,
     merge_conditions,
+    observed_generation,
 )
 from localregistry.spec.nodes import Management
 from localregistry.spec.reasons import Reason
@@ -36,7 +37,7 @@ def status(body: Mapping[str, Any], *, now: str) -> dict[str, Any] | None:
     again judges by them who came late. So does the claim's UID, by which it knows lost data.
     """
     old = body.get("status") or {}
-    observed = old.get("observedGeneration")
+    observed = observed_generation(old)
     if not observed or body["metadata"].get("deletionTimestamp"):
         return None
     refused = {
@@ -47,9 +48,7 @@ def status(body: Mapping[str, Any], *, now: str) -> dict[str, Any] | None:
     said = [_said(which, _managed(body)) for which in ConditionType if which not in refused]
     new = {
         **old,
-        "conditions": merge_conditions(
-            old.get("conditions"), said, generation=int(observed), now=now
-        ),
+        "conditions": merge_conditions(old.get("conditions"), said, generation=observed, now=now),
         "nodes": {"summary": "-"},
         "storage": _stored(old.get("storage") or {}),
     }

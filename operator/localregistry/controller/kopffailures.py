@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-# What kopf does not try again: no right, and no such kind, which is a CRD that was deleted.
-REFUSALS = (401, 403, 404)
+from localregistry.controller.errors import REFUSALS
 
 
 class WatchesEnded(RuntimeError):

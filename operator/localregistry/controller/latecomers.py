@@ -6,7 +6,7 @@ that runs sees the move; one that starts sees only where everybody is, and what 
 
 from __future__ import annotations
 
-from localregistry.spec.conditions import ConditionType
+from localregistry.spec.conditions import ConditionType, observed_generation
 from localregistry.spec.hosts import name_of
 from localregistry.spec.reasons import Reason
 from localregistry.spec.registry import LocalRegistry
@@ -22,8 +22,8 @@ def late_names(registry: LocalRegistry) -> frozenset[str]:
     all are late: it matters only for those that somebody else wants too.
     """
     status = registry.status
-    seen = int(status.get("observedGeneration") or 0)
-    if seen <= 0:
+    seen = observed_generation(status)
+    if not seen:
         return frozenset()
     reasons = {c.get("type"): c.get("reason") for c in status.get("conditions") or ()}
     before = name_of(str(status.get("url") or "").partition("://")[2])

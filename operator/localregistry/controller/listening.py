@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from localregistry.controller.errors import ApiError
+from localregistry.controller.errors import REFUSALS, ApiError
 from localregistry.controller.kinds import EVENT
 from localregistry.controller.kube import Api
 
@@ -15,7 +15,8 @@ logger = logging.getLogger(__name__)
 
 # After a watch that failed: the API server is away, or the right is missing.
 AGAIN_SECONDS, REFUSED_SECONDS = 5.0, 300.0
-REFUSALS = (400, 401, 403, 404)
+# 400: an API server that does not know a field that the watch selects by.
+HOPELESS = (400, *REFUSALS)
 
 
 async def listen(
@@ -52,7 +53,7 @@ async def listen(
             # What was said meanwhile is said again by a watch that is begun anew.
             since = None
             closed()
-            refused = isinstance(error, ApiError) and error.status in REFUSALS
+            refused = isinstance(error, ApiError) and error.status in HOPELESS
             wait = REFUSED_SECONDS if refused else AGAIN_SECONDS
             logger.info("Events in %s are not heard for now: %s", where, error)
         except Exception:

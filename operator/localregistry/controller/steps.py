@@ -143,9 +143,8 @@ class Steps:
         if judged.is_true or judged.reason is Reason.POD_REFUSED:
             return judged
         # No watch tells what keeps the pod from running, and the Deployment does not know it.
-        told = await self._causes.of_registry(work.registry, live, judged)
+        judged = await self._causes.of_registry(work.registry, live, judged)
         work.within(self._causes.again(work.registry, judged.type))
-        judged = told
         return lostnode.tell(judged, work.findings.claim, self._trust.nodes)
 
     async def _exposure(self, work: Work) -> None:

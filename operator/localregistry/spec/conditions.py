@@ -88,6 +88,12 @@ def merge_conditions(
     return sorted(after.values(), key=lambda item: _ORDER[item["type"]])
 
 
+def observed_generation(status: Mapping[str, Any]) -> int:
+    """Of the spec that an operator has looked at last; 0 where none has looked at any, which is -1
+    by the schema's default, so that kstatus takes nothing new for done."""
+    return max(0, int(status.get("observedGeneration") or 0))
+
+
 def _by_type(old: Any) -> dict[str, dict[str, Any]]:
     items = old if isinstance(old, list | tuple) else ()
     return {

@@ -24,7 +24,8 @@ Events = list[dict[str, Any]]
 
 
 def cause(events: Events, live: dict[str, Any] | None = None) -> tuple[str, str] | None:
-    found = eventwords.of_pod(eventwords.of_deployment(events, live or deployment()))
+    pods = eventwords.pods_of(live or deployment())
+    found = eventwords.of_pod(eventwords.of_pods(events, pods))
     return (found.reason.value, found.message) if found else None
 
 

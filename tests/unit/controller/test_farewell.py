@@ -129,8 +129,13 @@ def test_an_operator_that_is_installed_again_finds_that_nodes_were_told_nothing(
 
 @pytest.mark.parametrize(
     "body",
-    [lreg(), lreg(status={"conditions": []}), lreg(status=well(), deleted=True)],
-    ids=["no operator has seen it", "nor this one", "it is going"],
+    [
+        lreg(),
+        lreg(status={"conditions": []}),
+        lreg(status={"observedGeneration": -1}),
+        lreg(status=well(), deleted=True),
+    ],
+    ids=["no operator has seen it", "nor this one", "nor one of the schema's", "it is going"],
 )
 def test_of_some_there_is_nothing_to_say(body: dict[str, Any]) -> None:
     assert farewell.status(body, now=NOW) is None

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from kubernetes.aio import client
 
 from localregistry.controller import kube
 from localregistry.controller.errors import ApiError
 from localregistry.controller.kinds import CONFIG_MAP, LOCAL_REGISTRY, NODE
 from localregistry.controller.kube import Api
+from unit.controller.spoken import speaking
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -58,16 +58,8 @@ async def server() -> Server:
 
 @pytest.fixture
 async def api(server: Server) -> AsyncIterator[Api]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    configuration = client.Configuration()
-    configuration.host = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with client.ApiClient(configuration) as api_client:
-        yield Api(api_client)
-    await runner.cleanup()
+    async with speaking(server.handle) as found:
+        yield found
 
 
 FORBIDDEN = status(403, "Forbidden", 'services is forbidden: User "x" cannot patch')

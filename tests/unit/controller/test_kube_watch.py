@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from kubernetes.aio import client
 
 from localregistry.controller.errors import ApiError
 from localregistry.controller.kinds import EVENT
 from localregistry.controller.kube import Api
 from unit.controller.bodies import until
+from unit.controller.spoken import speaking
 
 
 def line(which: str, body: dict[str, Any]) -> bytes:
@@ -64,16 +64,10 @@ async def server() -> Server:
 
 @pytest.fixture
 async def api(server: Server) -> AsyncIterator[Api]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    configuration = client.Configuration()
-    configuration.host = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with client.ApiClient(configuration) as api_client:
-        yield Api(api_client, lambda verb, status: server.told.append((verb, status)))
-    await runner.cleanup()
+    async with speaking(
+        server.handle, lambda verb, status: server.told.append((verb, status))
+    ) as found:
+        yield found
 
 
 async def heard(api: Api, since: str | None = None) -> list[dict[str, Any]]:

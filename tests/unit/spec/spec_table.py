@@ -87,7 +87,7 @@ GOOD_SPECS: dict[str, dict[str, Any]] = {
     "a node port of one's own": {"service": {"type": "NodePort", "nodePort": 30500}},
     "a port of a load balancer": {"service": {"type": "LoadBalancer", "port": 5000}},
     "a port of a load balancer and of the nodes": {
-        "service": {"type": "LoadBalancer", "port": 65535, "nodePort": 1}
+        "service": {"type": "LoadBalancer", "port": 65535, "nodePort": 30501}
     },
     "a port of the cluster IP": {"service": {"port": 443}},
     "null for the ports": {"service": {"port": None, "nodePort": None}},
