@@ -19,6 +19,7 @@ from localregistry.controller.grants import Key
 from localregistry.controller.kube import Api
 from localregistry.controller.listening import listen
 from localregistry.controller.nodetrust import NodeTrust
+from localregistry.controller.timestamps import epoch
 from localregistry.spec.hosts import name_of
 
 # A kubelet tries again after five minutes at most, and tells of it: what was not said again within
@@ -78,6 +79,8 @@ class FailedPulls:
         at = Seen.of(event).at
         if holder is None or self._clock() - at > MEMORY_SECONDS:
             return
+        if at < epoch(holder.created):
+            return  # Of whoever had the name before, whose Events are there for an hour.
         nodes = self._told.setdefault(holder.key, {})
         before = nodes.pop(node, None)
         if before and before.at > at:

@@ -14,6 +14,7 @@ from localregistry.controller.failedpulls import FIELDS, MAX_NODES, MEMORY_SECON
 from localregistry.controller.kinds import Kind
 from localregistry.controller.pullwords import Cause
 from localregistry.controller.statuswriter import COUNTS_EVERY
+from localregistry.controller.timestamps import rfc3339
 from unit.controller.bodies import HOST, KEY, node, read, until
 from unit.controller.standin_api import StandInApi
 from unit.controller.world import World
@@ -118,6 +119,16 @@ def test_an_event_that_expires_is_no_failure() -> None:
     note = f'Failed to pull image "{HOST}/x": {REFUSED}'
     lab.pulls.hear(lab.event(note, on="n1", ago=MEMORY_SECONDS + 1))
     assert lab.told == ""
+
+
+def test_what_failed_before_the_registry_was_made_is_of_another() -> None:
+    lab, ago = Lab(), 60
+    lab.trust.seen(read(created=rfc3339(lab.clock.now - ago)))
+    note = f'Failed to pull image "{IMAGE}": {REFUSED}'
+    lab.pulls.hear(lab.event(note, on="n1", ago=ago + 1))
+    assert lab.told == ""
+    lab.pulls.hear(lab.event(note, on="n1", ago=ago))
+    assert lab.told == f"{BEGINS}n1: {Cause.REFUSED}"
 
 
 def test_what_is_not_said_again_has_passed() -> None:
