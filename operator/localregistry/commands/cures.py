@@ -60,6 +60,8 @@ CURES: dict[Reason, str] = {
     Reason.WAITING_FOR_STORAGE: f"See StorageReady: {_CLAIM}",
     Reason.INGRESS_NOT_ADMITTED: "Run a controller for that class, or set spec.ingress.className: "
     "kubectl get ingressclasses",
+    Reason.PUSH_STOPPED: "Change in the Ingress controller, or in the proxy before it, what the "
+    "message names.",
     Reason.INGRESS_PENDING: "Wait a minute.",
     Reason.NODES_PENDING: "localregistry wait {name} -n {namespace}",
     Reason.NODES_FAILING: "localregistry status {name} -n {namespace} names the nodes.",

@@ -19,6 +19,7 @@ from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
 from localregistry.controller.failedpulls import FailedPulls
 from localregistry.controller.fleet import Fleet
+from localregistry.controller.frontdoors import FrontDoors
 from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
 from localregistry.controller.hosting import HOSTING, Hosting
@@ -118,6 +119,7 @@ class Controller:
         self._pulls = FailedPulls(
             *(api, self._trust), changed=heard, is_node=lambda name: name in self._fleet.nodes
         )
+        self._doors = FrontDoors(session, changed=self.queue.add)
         self._hosting = Hosting(api, config, self._trust, wake=self.queue.add)
         self._reconciler = Reconciler(
             *(api, config, self._trust, posts),
@@ -127,6 +129,7 @@ class Controller:
             hearing=self._hearing,
             hosting=self._hosting,
             pulls=self._pulls,
+            doors=self._doors,
         )
         self._news = News(
             echoes,
@@ -167,6 +170,7 @@ class Controller:
                 self._poller.run(),
                 self._usages.run(),
                 self._pulls.run(),
+                self._doors.run(),
                 self._tasks.run(),
                 self._resync(),
                 *(self._work() for _ in range(WORKERS)),

@@ -13,6 +13,7 @@ from localregistry.controller.children import owner_uid
 from localregistry.controller.events import Events
 from localregistry.controller.failedpulls import FailedPulls
 from localregistry.controller.finalizer import Finalizer
+from localregistry.controller.frontdoors import FrontDoors
 from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
 from localregistry.controller.hosting import Hosting
@@ -52,6 +53,7 @@ class Reconciler:
         hearing: Hearing | None = None,
         hosting: Hosting | None = None,
         pulls: FailedPulls | None = None,
+        doors: FrontDoors | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
@@ -62,7 +64,12 @@ class Reconciler:
         self._hosting = hosting or Hosting(api, config, trust, wake=lambda key: None)
         self._echoes = echoes = echoes or Echoes()
         self._steps = Steps(
-            *(api, config, trust), push=push, echoes=echoes, hearing=hearing, clock=clock
+            *(api, config, trust),
+            push=push,
+            echoes=echoes,
+            hearing=hearing,
+            doors=doors,
+            clock=clock,
         )
         self._status = StatusWriter(api, posts, wrote=echoes.wrote, clock=clock)
         self._finalizer = Finalizer(api, trust, posts)

@@ -54,6 +54,7 @@ class Reason(StrEnum):
     # Exposed
     INGRESS_ADMITTED = "IngressAdmitted"  # a controller wrote the Ingress's address
     INGRESS_NOT_ADMITTED = "IngressNotAdmitted"  # no controller took the Ingress
+    PUSH_STOPPED = "PushStopped"  # a push through the Ingress would fail, and by what
     INGRESS_PENDING = "IngressPending"  # a controller has some time to take it
     INGRESS_DISABLED = "IngressDisabled"  # spec.ingress.enabled is false
 

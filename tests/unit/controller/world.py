@@ -9,6 +9,7 @@ import pytest
 from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
 from localregistry.controller.failedpulls import FailedPulls
+from localregistry.controller.frontdoors import FrontDoors
 from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
 from localregistry.controller.hosting import Hosting
@@ -48,6 +49,7 @@ class World:
         api: StandInApi | None = None,
         usages: Usages | None = None,
         hearing: Hearing | None = None,
+        doors: FrontDoors | None = None,
         config: OperatorConfig = CONFIG,
         **given: Any,
     ) -> None:
@@ -73,6 +75,7 @@ class World:
             hearing=hearing,
             hosting=self.hosting,
             pulls=self.pulls,
+            doors=doors,
             clock=self.clock,
         )
         if api is None:
