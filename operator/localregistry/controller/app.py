@@ -252,7 +252,9 @@ class Controller:
             if claim.key not in bodies:
                 self._trust.drop(claim.key)
                 self._hosting.drop(claim.key)
-        for key in (HOSTING, TRUST, *bodies):
+        if self._hosting.enabled:
+            self.queue.add(HOSTING)
+        for key in (TRUST, *bodies):
             self.queue.add(key)
 
     async def _resync(self) -> None:

@@ -61,7 +61,8 @@ class Hosting:
         self, api: Api, config: OperatorConfig, trust: NodeTrust, *, wake: Callable[[Key], None]
     ) -> None:
         self._api = api
-        self._enabled = config.hosting
+        # Where it is not, a run asks nothing, and would count as one that ended well.
+        self.enabled = config.hosting
         self._help = config.hosting_help
         self._trust = trust
         self._wake = wake
@@ -107,7 +108,7 @@ class Hosting:
     async def reconcile(self) -> float | None:
         """When to look again unasked. Raises ApiError where it must be tried again."""
         problem, chosen = OFF, None
-        if self._enabled:
+        if self.enabled:
             live = None
             try:
                 live = await self._api.get(CONFIG_MAP, hosting.NAMESPACE, hosting.NAME)
@@ -120,7 +121,7 @@ class Hosting:
                 problem = f"Tools do not find it: {error}"
                 logger.warning("ConfigMap %s is not as it should be: %s", WHERE, error)
         self._tell(chosen, problem)
-        return LOOK_AGAIN if self._enabled and problem else None
+        return LOOK_AGAIN if self.enabled and problem else None
 
     def _choose(self, live: dict[str, Any] | None) -> _Candidate | None:
         """Whom it shall name: of those that hold their host the oldest."""

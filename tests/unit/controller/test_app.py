@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -211,9 +212,18 @@ async def test_a_list_anew_takes_in_what_is_there_and_wakes_it(
     await controller._relist()
     claims = {claim.name: claim.managed for claim in controller._trust.claims}
     assert claims == {"dev": True, "asleep": False}
-    woken = {await ready(controller) for _ in range(7)}
+    woken = {await ready(controller) for _ in range(6)}
     names = ("dev", "asleep", "going", "broken")
-    assert woken == {HOSTING, TRUST, None, *((NAMESPACE, name) for name in names)}
+    assert woken == {TRUST, None, *((NAMESPACE, name) for name in names)}
+
+
+async def test_what_tools_read_is_looked_at_where_it_is_turned_on(api: StandInApi) -> None:
+    """Else a run that asks nothing would pass for one that ended well, and keep an alert silent."""
+    settings = Settings(config=replace(CONFIG, hosting=True), identity="op-1")
+    async with aiohttp.ClientSession() as session:
+        controller = Controller(api, session, settings)
+        await controller._relist()
+        assert {await ready(controller) for _ in range(3)} == {HOSTING, TRUST, None}
 
 
 async def test_a_change_of_what_tools_read_is_looked_at(controller: Controller) -> None:
