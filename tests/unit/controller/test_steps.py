@@ -23,6 +23,7 @@ from localregistry.trust import NodeReason, NodeResult, Report
 from unit.controller.bodies import (
     CHILD,
     HOST,
+    KEY,
     NAMESPACE,
     claim,
 )
@@ -61,7 +62,9 @@ async def test_a_registry_that_the_nodes_document_has_no_room_for_is_told(
     await world.run()
     world.available()
     await world.run()
+    world.given.forget_woken()
     await world.trust.reconcile()
+    assert world.given.woken == [KEY]
     await world.run()
     assert world.condition("NodesReady") == ("False", "TrustTooLarge")
     assert "document is full" in world.message("NodesReady")
