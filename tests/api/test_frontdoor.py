@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import http.server
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import aiohttp
 import pytest
 
 from api.apiserver import ApiServer
 from api.lab import Lab, open_lab
 from api.processes import wait_until
+from localregistry.controller.frontdoor import Door, look
 
 CHILD = "dev-registry"
 HOST = "dev.example.internal"
@@ -83,3 +86,19 @@ def test_a_front_that_stops_pushes_is_told_and_nodes_pull_all_the_same(lab: Lab)
         assert asked == [f"{method} {HOST}" for method in ("POST", "PATCH", "DELETE")] * 2
     assert lab.condition("dev")["status"] == "True"
     assert list((lab.folder(address) / UPLOADS).glob("*")) == [], "what was begun is cancelled"
+
+
+def test_the_engine_lets_a_push_through_and_keeps_nothing_of_it(lab: Lab) -> None:
+    lab.apply("dev", host=HOST, storage={"ephemeral": True})
+    lab.bring_up("dev")
+    lab.wait_for("dev", "Ready", "Ready", status="True")
+    address = str(lab.get("service", CHILD)["spec"]["clusterIP"])
+
+    async def through() -> None:
+        async with aiohttp.ClientSession() as session:
+            await look(session, Door(address, HOST, port=lab.registry_port), lasting=3)
+
+    asyncio.run(through())
+    uploads = lab.folder(address) / UPLOADS
+    assert uploads.is_dir(), "one was begun"
+    wait_until(lambda: not list(uploads.glob("*")), timeout=10, what="the upload to be gone")

@@ -24,6 +24,7 @@ from localregistry.spec.registry import LocalRegistry
 logger = logging.getLogger(__name__)
 
 # A look takes a minute of waiting: 1,000 registries are through in half an hour after a start.
+# With the 32 that ask agents and volumes, far below the 100 connections of a session.
 LOOKERS = 32
 # For a controller to serve what it has admitted.
 SECOND_LOOK = 10.0
