@@ -40,7 +40,7 @@ CONTENTS = {
         f"docs/how-to/{name}"
         for name in (
             *("install", "use", "look", "docker-nodes", "containerd-nodes", "mixed-clusters"),
-            *("host-policy", "share", "close", "air-gap", "gitops", "observe"),
+            *("host-policy", "share", "tools", "close", "air-gap", "gitops", "observe"),
             *("upgrade", "back-up", "remove"),
         )
     ],

@@ -26,6 +26,8 @@ LINT: tuple[tuple[str, ...], ...] = (
     (str(BIN / "mypy"), "operator/localregistry", "tests", "manifests", "bench", "docs"),
     (str(BIN / "lint-imports"), "--no-logo"),
     (sys.executable, "manifests/generate.py", "--check"),
+    # n of n: the reasons that are explained, each seen by its test.
+    (sys.executable, "-m", "documented.reasons"),
     # A virtualenv of its own, made in 20 s where it is absent.
     ("make", "docs"),
 )

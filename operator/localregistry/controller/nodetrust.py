@@ -270,12 +270,16 @@ class NodeTrust:
         wait = self._written_at + WRITE_EVERY - self._clock()
         if before != after and wait > 0 and not _withdraws(before, after):
             return wait
-        self._left_out = decided.left_out
         await self._api.apply(CONFIG_MAP, trust_config.build(after, self._config))
+        news, self._left_out = self._left_out ^ decided.left_out, decided.left_out
         self._installed, self._missing = True, False
         if before != after:
             self._written_at = self._clock()
             self._announce(before, after)
+        for claim in self.claims:
+            # A document that is full may stay as it is when one more has no room in it.
+            if claim.uid in news:
+                self._wake(claim.key)
         # Before the DaemonSet: where that is refused, running agents must withdraw all the same.
         for node in self._fleet.pods:
             self._tell(node)
@@ -316,7 +320,7 @@ class NodeTrust:
                 "%s trust in %s for LocalRegistry %s", verb, ", ".join(entry.names), entry.owner
             )
         for claim in self.claims:
-            if claim.uid in changed or claim.uid in self._left_out:
+            if claim.uid in changed:
                 self._wake(claim.key)
                 self._wake_rivals(claim)
 

@@ -54,19 +54,6 @@ def alerts(root: Path) -> list[dict[str, Any]]:
     return loaded
 
 
-def test_every_alert_asks_for_a_metric_that_there_is(
-    alerts: list[dict[str, Any]], metrics: Metrics
-) -> None:
-    known = exposed(metrics.render()[0].decode())
-    text = metrics.render()[0].decode()
-    for alert in alerts:
-        asked = re.findall(r"(localregistry_\w+)(?:\{(\w+=\"\w+\")\})?", alert["expr"])
-        assert asked, alert["alert"]
-        for name, label in asked:
-            assert name in known, alert["alert"]
-            assert label in text, alert["alert"]
-
-
 def test_every_alert_has_its_paragraph_and_no_paragraph_is_of_another(
     root: Path, alerts: list[dict[str, Any]]
 ) -> None:
