@@ -14,6 +14,8 @@ from api.apiserver import ApiServer
 from api.lab import Lab, open_lab
 from api.processes import wait_until
 
+pytestmark = pytest.mark.ux
+
 HOST = "dev.example.internal"
 NODE = "node-1"
 BEGINS = "Pods could not pull in the last 10 minutes: "

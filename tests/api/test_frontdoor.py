@@ -17,6 +17,8 @@ from api.lab import Lab, open_lab
 from api.processes import wait_until
 from localregistry.controller.frontdoor import Door, look
 
+pytestmark = pytest.mark.ux
+
 CHILD = "dev-registry"
 HOST = "dev.example.internal"
 FRONT = "127.0.8.1"

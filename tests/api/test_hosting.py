@@ -16,6 +16,8 @@ from api.processes import wait_until
 from api.standin import SYSTEM
 from documented.runner import Documented, Shell
 
+pytestmark = pytest.mark.ux
+
 PAGE = "https://docs.example.com/registry"
 KEY = "localRegistryHosting.v1"
 ON = {"LOCAL_REGISTRY_HOSTING": "true", "LOCAL_REGISTRY_HOSTING_HELP": PAGE}

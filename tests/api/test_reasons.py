@@ -11,6 +11,8 @@ from api import objects
 from api.apiserver import ApiServer
 from api.lab import PATHS, Lab, open_lab
 
+pytestmark = pytest.mark.ux
+
 CHILD = "dev-registry"
 EPHEMERAL = {"ephemeral": True}
 
