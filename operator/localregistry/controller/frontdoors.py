@@ -1,6 +1,7 @@
-"""Has each registry looked at through its Ingress, once for each change of that.
+"""Has each registry looked at through its Ingress, after each change of that and once an hour.
 
-What is found twice is told: a controller needs some seconds to serve what it has just admitted.
+A controller needs some seconds to serve what it has just admitted: the first look comes after them,
+and what is found twice is told.
 Nothing of it makes a registry less ready, and an address that is not reached from here (a load
 balancer that leads no pod back in, say) is told of as little as a good one.
 """
@@ -28,8 +29,8 @@ logger = logging.getLogger(__name__)
 LOOKERS = 32
 # For a controller to serve what it has admitted.
 SECOND_LOOK = 10.0
-# No watch tells of a proxy that is mended.
-AGAIN = 300.0
+# No watch tells of a proxy that is mended, or of one that somebody puts before the Ingress.
+AGAIN, HOURLY = 60.0, 3600.0
 
 
 @dataclass
@@ -82,7 +83,7 @@ class FrontDoors:
         known = self._known.get(uid)
         if known is None or (known.door, known.which) != (door, which):
             self._known[uid] = known = _Looked(key, door, which, told=known.told if known else "")
-            self._queue.add(uid)
+            self._queue.add_after(uid, self._second_look)
         return known.told
 
     def told(self, uid: str) -> str:
@@ -128,8 +129,7 @@ class FrontDoors:
         if found and found != before:
             self._queue.add_after(uid, self._second_look)
             return
-        if found:
-            self._queue.add_after(uid, self._again)
+        self._queue.add_after(uid, self._again if found else HOURLY)
         if known.told != found:
             known.told = found
             self._changed(known.key)

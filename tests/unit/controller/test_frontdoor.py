@@ -183,7 +183,7 @@ async def test_what_is_found_twice_is_told_and_looked_at_until_it_is_mended(
     assert doors.seen(front.door) == ""
 
 
-async def test_a_door_that_is_good_or_out_of_reach_is_looked_at_once(
+async def test_a_door_that_is_good_or_out_of_reach_is_left_alone_for_long(
     front: Front, doors: Doors
 ) -> None:
     doors.seen(front.door)
