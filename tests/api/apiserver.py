@@ -197,7 +197,7 @@ class ApiServer:
                 for line in answer:
                     event = json.loads(line)
                     yield event["type"], event["object"]
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except urllib3.exceptions.HTTPError as error:
             raise ConnectionError(f"GET {path}: {error}") from error
 
     @cached_property

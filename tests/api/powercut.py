@@ -41,12 +41,17 @@ class Disk:
         subprocess.run(["umount", self.path], check=True, timeout=60)
 
 
+def make_ext4(image: Path, *, mib: int = MIB) -> None:
+    """A file with an empty file system of this size, to be mounted as a loop device."""
+    with image.open("wb") as file:
+        file.truncate(mib << 20)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True, timeout=60)
+
+
 @contextmanager
 def disk(folder: Path) -> Iterator[Disk]:
     image = folder / "disk.img"
-    with image.open("wb") as file:
-        file.truncate(MIB << 20)
-    subprocess.run(["mkfs.ext4", "-q", image], check=True, timeout=60)
+    make_ext4(image)
     path = folder / "disk"
     path.mkdir()
     made = Disk(image, path)

@@ -49,8 +49,7 @@ def test_the_probe_image_is_taken_and_given_back(engine: Engine) -> None:
 def test_an_upload_goes_on_after_a_restart_by_a_relative_location(engine: Engine) -> None:
     location = engine.start_upload()
     assert location.startswith("/v2/")
-    engine.process.restart()
-    wait_until(engine.is_up, timeout=20, what="the restarted engine")
+    engine.restart()
     image = ProbeImage.of(UID)
     assert engine.push_blob(image.layer, image.layer_digest, location) == 201
 
@@ -76,8 +75,7 @@ def test_a_push_that_a_kill_cut_off_is_seen_by_nobody_and_succeeds_the_next_time
     finally:
         connection.close()
     assert engine.taken() > 0, "nothing was cut off, so nothing was seen"
-    engine.process.restart()
-    wait_until(engine.is_up, timeout=20, what="the restarted engine")
+    engine.restart()
     assert engine.send("HEAD", blob)[0] == 404
     assert engine.send("GET", f"/v2/{REPOSITORY}/blobs/{kept.layer_digest}")[2] == kept.layer
     # As a client does that pushes again: docker begins a new upload.

@@ -123,7 +123,7 @@ def test_a_preview_becomes_managed_and_managed_a_preview(lab: Lab) -> None:
     lab.apply("dev", nodes={"management": "Preview"})
     lab.wait_for("dev", "NodesReady", "Preview")
     wait_until(lambda: lab.trusted().registries[0].preview, timeout=15, what="the withdrawal")
-    lab.wait_for("dev", "Ready", "Ready", status="True")
+    assert lab.condition("dev")["status"] == "True"
 
 
 def test_a_preview_is_deleted_as_quickly_as_any_other(lab: Lab) -> None:

@@ -28,7 +28,6 @@ def test_a_push_that_was_acknowledged_outlives_a_loss_of_power(tmp_path: Path, c
             engine.restart()
             assert engine.holds(image, tag), f"{tag} was acknowledged and is lost"
         assert [tag for tag, image in images.items() if not engine.holds(image, tag)] == []
-        engine.process.stop()
 
 
 def test_without_the_acknowledgement_the_cut_takes_what_no_one_synced(tmp_path: Path) -> None:

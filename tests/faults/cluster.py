@@ -4,7 +4,7 @@ collector. Level-triggered as these are; a thread watches each kind in one names
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from api.apiserver import ApiServer
@@ -40,7 +40,11 @@ def addressed(ingress: Body) -> Body | None:
     return {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}}
 
 
-PLAYED: Mapping[str, Any] = {"pvc": bound, "deployment": available, "ingress": addressed}
+PLAYED: Mapping[str, Callable[[Body], Body | None]] = {
+    "pvc": bound,
+    "deployment": available,
+    "ingress": addressed,
+}
 
 
 class Cluster:

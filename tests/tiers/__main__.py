@@ -37,7 +37,7 @@ EXPECTED = {
     "chart": "under a minute, with Helm 3 and 4 and kubectl built already",
     "agent": "five minutes, with the nodes' roots and runtimes built; about ten more if not",
     "api": "ten minutes, with etcd and kube-apiserver built already",
-    "faults": "five minutes, with the programs of `api`; whole, with --long, an hour",
+    "faults": "five minutes, with the programs of `api`; whole, with --long, an hour and a quarter",
     "e2e": "some minutes on a cluster that is there; about 25 minutes where all must be built",
 }
 

@@ -112,8 +112,7 @@ def nodes(summary: NodesSummary, selector: Selector) -> Condition:
 
 
 def preview(found: Previews, selector: Selector) -> Condition:
-    """From what the agents say that they would change: nothing of it has to be good. Unknown until
-    all have said it, so that who waits for the condition sees the whole of it."""
+    """From what the agents say that they would change: nothing of it has to be good."""
     if found.misses:
         return _missed(selector)
     message = (
@@ -126,7 +125,7 @@ def preview(found: Previews, selector: Selector) -> Condition:
         first = found.failing[0]
         more = f" (and {len(found.failing) - 1} more)" if len(found.failing) > 1 else ""
         message += f"; could not be configured: {first.name}: {first.message}{more}"
-    return _nodes(TRUE if found.answered >= found.desired else UNKNOWN, Reason.PREVIEW, message)
+    return _nodes(TRUE, Reason.PREVIEW, message)
 
 
 def _missed(selector: Selector) -> Condition:
