@@ -13,6 +13,7 @@ import itertools
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 from localregistry.resources import probe_image
@@ -77,7 +78,7 @@ class Claim:
         """All that it may have if nobody else has it: without the host no alias either."""
         return (self.host, *self.aliases) if self.allowed else ()
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         return frozenset(host.name for host in self.hosts)
 
@@ -93,6 +94,8 @@ class Claims:
     def __init__(self, policy: HostPolicy | None = None) -> None:
         self.policy = policy or HostPolicy()
         self._by_key: dict[Key, Claim] = {}
+        # Who claims a name: to ask all claims for each of theirs would take n times n looks.
+        self._by_name: dict[str, dict[Key, Claim]] = {}
         # Names that a LocalRegistry came to by a change of its spec: since when, and in what order.
         self._came: dict[tuple[str, str], tuple[str, int]] = {}
         self._count = itertools.count(1)
@@ -134,13 +137,25 @@ class Claims:
             # Before those that are made from now on.
             since = max([claim.created, *(self._since(c, name)[0] for c in self._claimants(name))])
             self._came[claim.uid, name] = since, next(self._count)
+        if before:
+            self._unname(before)
         self._by_key[claim.key] = claim
+        for name in claim.names:
+            self._by_name.setdefault(name, {})[claim.key] = claim
 
     def drop(self, key: Key) -> Claim | None:
         before = self._by_key.pop(key, None)
         if before:
+            self._unname(before)
             self._forget(before)
         return before
+
+    def _unname(self, claim: Claim) -> None:
+        for name in claim.names:
+            claimants = self._by_name[name]
+            del claimants[claim.key]
+            if not claimants:
+                del self._by_name[name]
 
     def _forget(self, claim: Claim) -> None:
         for name in claim.names:
@@ -148,18 +163,16 @@ class Claims:
 
     def rivals(self, claim: Claim) -> list[Claim]:
         """The others that claim one of its names."""
-        return [
-            other
-            for other in self._by_key.values()
-            if other.key != claim.key and other.names & claim.names
-        ]
+        found = {c.key: c for name in sorted(claim.names) for c in self._claimants(name)}
+        found.pop(claim.key, None)
+        return list(found.values())
 
     def holder(self, name: str, document: TrustDocument) -> Claim | None:
         """Whose the name is: the living claim that nodes trust already, else the oldest."""
         claimants = self._claimants(name)
-        trusted = {entry.uid for entry in document.registries if name in _names(entry)}
         for claim in claimants:
-            if claim.uid in trusted:
+            entry = document.by_uid.get(claim.uid)
+            if entry and name in _names(entry):
                 return claim
         return min(
             claimants,
@@ -168,7 +181,7 @@ class Claims:
         )
 
     def _claimants(self, name: str) -> list[Claim]:
-        return [claim for claim in self._by_key.values() if name in claim.names]
+        return list(self._by_name.get(name, {}).values())
 
     def _since(self, claim: Claim, name: str) -> tuple[str, int]:
         """Sorts those first that claimed the name first."""
@@ -191,12 +204,14 @@ def decide(claims: Claims, current: TrustDocument, *, limit: int = MAX_DOCUMENT_
     and a preview it stays until it has answered. Where not all fit, those that are in the document
     already stay, then the older ones come first.
     """
-    trusted = {entry.uid: entry for entry in current.registries}
+    trusted = current.by_uid
     granted: list[tuple[Claim, TrustedRegistry]] = []
     for claim in claims:
         entry = _deserved(claim, trusted.get(claim.uid), claims, current)
         if entry:
-            granted.append((claim, entry))
+            known = trusted.get(claim.uid)
+            # One object as long as it says the same, so that what is derived from it is kept.
+            granted.append((claim, known if known == entry else entry))
     granted.sort(key=lambda pair: (pair[0].uid not in trusted, pair[0].age))
     entries: list[TrustedRegistry] = []
     left_out: set[str] = set()
@@ -312,10 +327,13 @@ def _entry(claim: Claim, held: Iterable[Host], *, preview: bool) -> TrustedRegis
     )
 
 
-def _names(entry: TrustedRegistry) -> set[str]:
-    return {name_of(name) for name in entry.names}
+# As many as a document holds, twice: its entries, and those that follow them.
+@lru_cache(maxsize=4096)
+def _names(entry: TrustedRegistry) -> frozenset[str]:
+    return frozenset(map(name_of, entry.names))
 
 
+@lru_cache(maxsize=4096)
 def _bytes(entry: TrustedRegistry) -> int:
     alone = TrustDocument((entry,)).to_json()
     # One entry costs what the document grows by, and a comma.

@@ -260,7 +260,7 @@ class NodeTrust:
 
     async def reconcile(self) -> float | None:
         """Writes document and DaemonSet where they differ; returns when to look again, if ever."""
-        self.selection.keep({claim.uid for claim in self.claims} | _by_uid(self.document).keys())
+        self.selection.keep({claim.uid for claim in self.claims} | self.document.by_uid.keys())
         decided = grants.decide(self.claims, self.document)
         if not (self._installed or any(claim.managed for claim in self.claims)):
             return None
@@ -311,7 +311,7 @@ class NodeTrust:
     def _announce(self, before: TrustDocument, after: TrustDocument) -> None:
         self.document = after
         self._fleet.remember(after)
-        old, new = _by_uid(before), _by_uid(after)
+        old, new = before.by_uid, after.by_uid
         changed = {uid for uid in old.keys() | new.keys() if old.get(uid) != new.get(uid)}
         for uid in sorted(changed):
             entry = new.get(uid) or old[uid]
@@ -329,16 +329,12 @@ class NodeTrust:
             self._wake(rival.key)
 
     def _entry(self, uid: str) -> TrustedRegistry | None:
-        return _by_uid(self.document).get(uid)
-
-
-def _by_uid(document: TrustDocument) -> dict[str, TrustedRegistry]:
-    return {entry.uid: entry for entry in document.registries}
+        return self.document.by_uid.get(uid)
 
 
 def _withdraws(before: TrustDocument, after: TrustDocument) -> bool:
     """Whether a registry or a name is taken out, or nodes are to change nothing for it any more."""
-    new = _by_uid(after)
+    new = after.by_uid
     return any(
         entry.uid not in new
         or set(entry.names) - set(new[entry.uid].names)
