@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from localregistry.controller.frontdoor import LENGTH, Door, Stopped, look
+from localregistry.controller.frontdoor import CONTENT, LENGTH, Door, Stopped, look
 from localregistry.controller.frontdoors import FrontDoors
 from localregistry.controller.grants import Key
 from localregistry.controller.kinds import INGRESS
@@ -32,6 +33,11 @@ class Front:
             "status": 202,
             "headers": API | {"Location": f"{UPLOAD}7?_state=a"},
         }
+        self.goes_on: dict[str, Any] = {
+            "status": 202,
+            "headers": API | {"Location": f"{UPLOAD}7?_state=b%3D"},
+        }
+        self.sent: list[bytes] = []
         # nginx's `client_max_body_size`, and after how many seconds an upload is cut.
         self.most = 1 << 40
         self.cut: float | None = None
@@ -46,15 +52,16 @@ class Front:
         self.asked.append(f"{request.method} {request.host} {request.path_qs}")
         if request.method == "POST":
             return web.Response(**self.begins)
+        if int(request.headers.get("Content-Length", 0)) > self.most:
+            return web.Response(status=413)
         if request.method == "PATCH":
-            if int(request.headers["Content-Length"]) > self.most:
-                return web.Response(status=413)
             assert request.transport
             if self.cut is not None:
                 await asyncio.sleep(self.cut)
                 request.transport.close()
-            await asyncio.sleep(60)
-        return web.Response(status=204)
+            self.sent.append(await request.read())
+            return web.Response(**self.goes_on)
+        return web.Response(status=201 if request.method == "PUT" else 200, headers=API)
 
 
 @pytest.fixture
@@ -76,15 +83,18 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield opened
 
 
-async def test_a_push_that_is_let_through_leaves_nothing(
+async def test_a_push_that_is_let_through_leaves_one_blob(
     front: Front, session: aiohttp.ClientSession
 ) -> None:
     await look(session, front.door, lasting=LASTING)
+    digest = hashlib.sha256(CONTENT).hexdigest()
     assert front.asked == [
+        f"GET {HOST} /v2/",
         f"POST {HOST} {UPLOAD}",
         f"PATCH {HOST} {UPLOAD}7?_state=a",
-        f"DELETE {HOST} {UPLOAD}7?_state=a",
+        f"PUT {HOST} {UPLOAD}7?_state=b%3D&digest=sha256%3A{digest}",
     ]
+    assert front.sent == [CONTENT]
 
 
 def moved(status: int, location: str, **headers: str) -> dict[str, Any]:
@@ -120,7 +130,7 @@ async def test_a_limit_of_the_size_is_found_without_sending_that_much(
     front.most = LENGTH - 1
     with pytest.raises(Stopped, match="bodies of 512 MiB are refused with 413"):
         await look(session, front.door, lasting=LASTING)
-    assert front.asked[-1].startswith("DELETE ")
+    assert front.asked == [f"GET {HOST} /v2/"], "nothing was begun"
     front.most = LENGTH
     await look(session, front.door, lasting=LASTING)
 
@@ -128,10 +138,38 @@ async def test_a_limit_of_the_size_is_found_without_sending_that_much(
 async def test_a_cut_is_found(
     front: Front, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("localregistry.controller.frontdoor.DRIP", 0.1)
+    monkeypatch.setattr("localregistry.controller.frontdoor.AT_ONCE", 0.1)
     front.cut = 0.3
     with pytest.raises(Stopped, match="an upload is cut after 0 s"):
         await look(session, front.door, lasting=5)
+    assert front.asked[-1].startswith("DELETE "), "what was begun is cancelled"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"status": 408}, "an upload is answered with 408 before it has ended"),
+        ({"status": 504}, "an upload is answered with 504 before it has ended"),
+        (moved(202, f"http://internal:5000{UPLOAD}7"), "sent on to http://internal:5000 "),
+        (moved(308, f"https://{HOST}{UPLOAD}"), f"redirected to https://{HOST} (308)"),
+    ],
+    ids=["too slow", "a time-out behind it", "another place", "a redirect"],
+)
+async def test_what_stops_an_upload_that_was_begun_is_told(
+    front: Front, session: aiohttp.ClientSession, answer: dict[str, Any], words: str
+) -> None:
+    front.goes_on = answer
+    with pytest.raises(Stopped) as raised:
+        await look(session, front.door, lasting=LASTING)
+    assert words in str(raised.value)
+
+
+async def test_a_registry_that_fails_in_the_middle_is_no_fault_of_the_front(
+    front: Front, session: aiohttp.ClientSession
+) -> None:
+    front.goes_on = {"status": 500}
+    with pytest.raises(aiohttp.ClientError):
+        await look(session, front.door, lasting=LASTING)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +213,7 @@ async def test_what_is_found_twice_is_told_and_looked_at_until_it_is_mended(
     front.most = 1 << 20
     assert doors.seen(front.door) == ""
     await until(lambda: bool(doors.news))
-    assert len([line for line in front.asked if line.startswith("POST")]) == 2
+    assert len(front.asked) == 2
     assert "413" in doors.seen(front.door)
     assert "413" in doors.doors.told("u1")
     front.most = LENGTH
@@ -187,13 +225,13 @@ async def test_a_door_that_is_good_or_out_of_reach_is_left_alone_for_long(
     front: Front, doors: Doors
 ) -> None:
     doors.seen(front.door)
-    await until(lambda: any(line.startswith("DELETE") for line in front.asked))
+    await until(lambda: any(line.startswith("PUT") for line in front.asked))
     for _ in range(3):
         doors.seen(front.door)
     await asyncio.sleep(0.8)
-    assert len(front.asked) == 3
+    assert len(front.asked) == 4
     doors.seen(front.door, "2")
-    await until(lambda: len(front.asked) == 6)
+    await until(lambda: len(front.asked) == 8)
     doors.seen(Door("127.0.0.1", HOST, port=1))
     await asyncio.sleep(0.3)
     assert doors.news == []
@@ -205,7 +243,7 @@ async def test_nothing_is_kept_of_one_that_is_gone(front: Front, doors: Doors) -
     await until(lambda: bool(front.asked))
     doors.doors.forget("u1")
     await asyncio.sleep(0.5)
-    assert len(front.asked) <= 2
+    assert len(front.asked) == 2
     assert doors.news == []
     assert doors.doors._known == {}
 
