@@ -15,12 +15,12 @@ import aiohttp
 
 from localregistry.controller import kube
 from localregistry.controller.children import owner_key
+from localregistry.controller.claims import Key
 from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
 from localregistry.controller.failedpulls import FailedPulls
 from localregistry.controller.fleet import Fleet
 from localregistry.controller.frontdoors import FrontDoors
-from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
 from localregistry.controller.hosting import HOSTING, Hosting
 from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD, Kind

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from localregistry.controller import pullwords
+from localregistry.controller.claims import Key
 from localregistry.controller.eventwords import Seen
-from localregistry.controller.grants import Key
 from localregistry.controller.kube import Api
 from localregistry.controller.listening import listen
 from localregistry.controller.nodetrust import NodeTrust

@@ -17,8 +17,8 @@ from typing import Any
 import aiohttp
 
 from localregistry.controller import frontdoor
+from localregistry.controller.claims import Key
 from localregistry.controller.frontdoor import Door, Stopped
-from localregistry.controller.grants import Key
 from localregistry.controller.workqueue import WorkQueue
 from localregistry.spec.registry import LocalRegistry
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from localregistry.controller.grants import Key
+from localregistry.controller.claims import Key
 from localregistry.controller.kube import Api
 from localregistry.controller.listening import listen
 from localregistry.spec import names

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from localregistry.controller.claims import Key
 from localregistry.controller.errors import ApiError
-from localregistry.controller.grants import Key
 from localregistry.controller.kinds import CONFIG_MAP, Kind
 from localregistry.controller.kube import ABSENT, Api
 from localregistry.controller.nodetrust import NodeTrust

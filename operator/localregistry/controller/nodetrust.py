@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from localregistry.controller import grants, previews
+from localregistry.controller.claims import Claim, Claims, Key
 from localregistry.controller.fleet import Fleet, Node, NodesSummary
-from localregistry.controller.grants import Claim, Claims, Key
 from localregistry.controller.kinds import CONFIG_MAP, DAEMON_SET
 from localregistry.controller.kube import Api
 from localregistry.controller.latecomers import late_names

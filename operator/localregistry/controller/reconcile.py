@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 from localregistry.controller import naming
 from localregistry.controller.census import Census
 from localregistry.controller.children import owner_uid
+from localregistry.controller.claims import Key
 from localregistry.controller.events import Events
 from localregistry.controller.failedpulls import FailedPulls
 from localregistry.controller.finalizer import Finalizer
 from localregistry.controller.frontdoors import FrontDoors
-from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
 from localregistry.controller.hosting import Hosting
 from localregistry.controller.kinds import LOCAL_REGISTRY, SERVICE, Kind

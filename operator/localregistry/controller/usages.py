@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import aiohttp
 
-from localregistry.controller.grants import Key
+from localregistry.controller.claims import Key
 from localregistry.controller.storageuse import Found, Silent, Told
 from localregistry.controller.workqueue import WorkQueue
 from localregistry.resources import service

@@ -14,8 +14,8 @@ import pytest
 
 from localregistry.controller import app
 from localregistry.controller.app import TRUST, Controller
+from localregistry.controller.claims import Key
 from localregistry.controller.errors import ApiError
-from localregistry.controller.grants import Key
 from localregistry.controller.hosting import HOSTING
 from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, Kind
 from localregistry.controller.settings import Settings

@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from localregistry.controller.claims import Key
 from localregistry.controller.frontdoor import CONTENT, LENGTH, Door, Stopped, look
 from localregistry.controller.frontdoors import FrontDoors
-from localregistry.controller.grants import Key
 from localregistry.controller.kinds import INGRESS
 from unit.controller.bodies import KEY, read, until
 from unit.controller.world import World

@@ -10,8 +10,8 @@ import pytest
 
 from localregistry.controller import listening as module
 from localregistry.controller.causes import HEARD_AGAIN, PATIENCE, READ_AGAIN
+from localregistry.controller.claims import Key
 from localregistry.controller.errors import ApiError
-from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
 from localregistry.controller.kinds import DEPLOYMENT, EVENT, LOCAL_REGISTRY, Kind
 from unit.controller.bodies import CHILD, KEY, NAMESPACE, lreg, read, until

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from localregistry.controller.claims import Key
 from localregistry.controller.errors import ApiError
-from localregistry.controller.grants import Key
 from localregistry.controller.hosting import FOREIGN, HOSTING, LOOK_AGAIN, NOT_ITS_HOST, OFF
 from localregistry.controller.kinds import CONFIG_MAP
 from localregistry.controller.statuswriter import COUNTS_EVERY

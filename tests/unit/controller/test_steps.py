@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from localregistry.controller import grants
+from localregistry.controller.claims import Claim
 from localregistry.controller.errors import ApiError
-from localregistry.controller.grants import Claim, decide
+from localregistry.controller.grants import decide
 from localregistry.controller.kinds import (
     DEPLOYMENT,
     INGRESS,

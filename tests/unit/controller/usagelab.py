@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from localregistry.controller import usages
-from localregistry.controller.grants import Key
+from localregistry.controller.claims import Key
 from localregistry.controller.storageuse import Told
 from localregistry.controller.usages import Usages
 from localregistry.usage.report import Kind, Usage

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from localregistry.controller.claims import Key
 from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
 from localregistry.controller.failedpulls import FailedPulls
 from localregistry.controller.frontdoors import FrontDoors
-from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
 from localregistry.controller.hosting import Hosting
 from localregistry.controller.kinds import (
