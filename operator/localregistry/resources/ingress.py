@@ -17,6 +17,8 @@ from .service import HTTP_PORT_NAME, PAGE_PORT_NAME
 _ALWAYS = {
     "nginx.ingress.kubernetes.io/proxy-body-size": "0",
     "nginx.ingress.kubernetes.io/proxy-request-buffering": "off",
+    # What nginx takes of an answer at a time: with its 4 KiB a pull goes half as fast.
+    "nginx.ingress.kubernetes.io/proxy-buffer-size": "64k",
     "nginx.ingress.kubernetes.io/proxy-read-timeout": "900",
     "nginx.ingress.kubernetes.io/proxy-send-timeout": "900",
     # F5's controller; it has no annotation for request buffering but snippets.

@@ -76,6 +76,7 @@ def test_bodies_are_unlimited_and_not_stored_on_the_way() -> None:
     assert annotations[f"{_NGINX}/proxy-body-size"] == "0"
     assert annotations["nginx.org/client-max-body-size"] == "0"
     assert annotations[f"{_NGINX}/proxy-request-buffering"] == "off"
+    assert annotations[f"{_NGINX}/proxy-buffer-size"] == "64k"
     assert annotations[f"{_NGINX}/proxy-read-timeout"] == "900"
     assert annotations["nginx.org/proxy-send-timeout"] == "900s"
 
