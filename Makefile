@@ -60,6 +60,10 @@ test-e2e: $(VENV)/.installed ## Tests on the kind cluster: real kubelets, docker
 test-lifecycle: $(VENV)/.installed ## Install, upgrade, sharing, nodes that come and go, removal; all of it (40 minutes)
 	$(PY) -m tiers --long --only lifecycle api e2e
 
+.PHONY: test-ux
+test-ux: $(VENV)/.installed ## What people see: conditions, the command line, the page, metrics; no other test
+	$(PY) -m tiers --long --only ux unit api e2e
+
 .PHONY: test-all
 test-all: $(VENV)/.installed ## As `test`, with what takes minutes by its nature
 	$(PY) -m tiers --long lint unit chart agent api faults e2e

@@ -39,8 +39,8 @@ CONTENTS = {
     "How to": [
         f"docs/how-to/{name}"
         for name in (
-            *("install", "use", "docker-nodes", "containerd-nodes", "mixed-clusters"),
-            *("host-policy", "share", "close", "air-gap", "gitops", "observe"),
+            *("install", "use", "look", "docker-nodes", "containerd-nodes", "mixed-clusters"),
+            *("host-policy", "share", "tools", "close", "air-gap", "gitops", "observe"),
             *("upgrade", "back-up", "remove"),
         )
     ],

@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 FORMAT = 1
@@ -88,6 +89,10 @@ class TrustedRegistry:
 
     def digest(self) -> str:
         """A fingerprint: a node's proof holds as long as this does not change."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         return _fingerprint(_registry_to_json(self))
 
 
@@ -97,10 +102,14 @@ class TrustDocument:
 
     registries: tuple[TrustedRegistry, ...] = ()
 
-    @property
+    @cached_property
     def revision(self) -> str:
         """Derived from the content, so that the same content never looks like news."""
         return _fingerprint([_registry_to_json(r) for r in self._sorted()])
+
+    @cached_property
+    def by_uid(self) -> Mapping[str, TrustedRegistry]:
+        return {registry.uid: registry for registry in self.registries}
 
     def to_json(self) -> str:
         body = {

@@ -57,7 +57,9 @@ def test_a_full_disk_is_reported_and_changes_nothing(disk: Path) -> None:
     with pytest.raises(files.Refused, match="No space is left") as caught:
         files.replace(path, expected=b"{}", content=WHOLE)
     assert caught.value.transient
-    assert caught.value.result().reason is NodeReason.PENDING
+    result = caught.value.result()
+    assert result.reason is NodeReason.PENDING
+    assert "No space is left" in result.message
     assert _listing(disk) == before
     filler.unlink()
     files.replace(path, expected=b"{}", content=WHOLE)

@@ -182,6 +182,24 @@ class ApiServer:
             return answer.status, _refusal(answer.data.decode(errors="replace"))
         return answer.status, json.loads(answer.data)
 
+    def watch(self, path: str, *, seconds: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What is there and what becomes of it, for so long: ("ADDED", the object), …
+
+        Raises ConnectionError where the server is away or refuses.
+        """
+        url = f"{self.url}{path}?watch=true&timeoutSeconds={seconds}"
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        try:
+            answer = self._pool.request("GET", url, headers=headers, preload_content=False)
+            with answer:
+                if answer.status != 200:
+                    raise ConnectionError(f"GET {path}: {answer.status}")
+                for line in answer:
+                    event = json.loads(line)
+                    yield event["type"], event["object"]
+        except urllib3.exceptions.HTTPError as error:
+            raise ConnectionError(f"GET {path}: {error}") from error
+
     @cached_property
     def _pool(self) -> urllib3.PoolManager:
         """For all threads. A request that fails is never made twice: tests count them."""

@@ -31,6 +31,7 @@ LONGEST_FIRST = (
     "test_cost",
     "test_health",
     "test_process",
+    "test_page",
     "test_admission",
 )
 

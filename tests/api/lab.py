@@ -67,6 +67,7 @@ class Lab:
     agent_port: int
     registry_port: int
     usage_port: int
+    page_port: int
     namespace: str
     operator: Operator | None = None
     nodes: dict[str, NodeStandIn] = field(default_factory=dict)
@@ -230,7 +231,8 @@ class Lab:
         command: list[str | Path] = [
             *("/usr/bin/env", f"PYTHONPATH={REPOSITORY / 'operator'}"),
             *(sys.executable, "-OO", "-m", "localregistry.cli", "usage"),
-            *("--root", folder / "data", "--listen", address, "--port", str(self.usage_port)),
+            *("--root", folder / "data", "--listen", address),
+            *("--port", str(self.usage_port), "--page-port", str(self.page_port)),
         ]
         process = Process.start("usage", command, folder / "usage.log")
         self.registries.append(process)
@@ -331,6 +333,7 @@ def new_lab(api: ApiServer, namespace: str) -> Lab:
         agent_port=free_port(),
         registry_port=free_port(),
         usage_port=free_port(),
+        page_port=free_port(),
         namespace=namespace,
     )
 

@@ -100,6 +100,7 @@ def behind_service(lab: Lab, name: str) -> str:
     ports = [
         {"name": "http", "port": lab.registry_port, "protocol": "TCP"},
         {"name": "usage", "port": lab.usage_port, "protocol": "TCP"},
+        {"name": "page", "port": lab.page_port, "protocol": "TCP"},
     ]
     endpoints = {
         "apiVersion": "v1",
@@ -108,7 +109,7 @@ def behind_service(lab: Lab, name: str) -> str:
         "subsets": [{"addresses": [{"ip": address, "targetRef": target}], "ports": ports}],
     }
     lab.api.kubectl("apply", "-f", "-", input=endpoints)
-    for port in (lab.registry_port, lab.usage_port):
+    for port in (lab.registry_port, lab.usage_port, lab.page_port):
         wait_until(lambda port=port: _listens(address, port), timeout=30, what=f"port {port}")  # type: ignore[misc]
     return address
 

@@ -9,7 +9,7 @@ from api.apiserver import REPOSITORY, ApiServer
 from kind import settings, shell, toolchain
 
 MODULE = "github.com/prometheus-operator/prometheus-operator"
-KINDS = ("prometheusrules", "servicemonitors")
+KINDS = ("podmonitors", "prometheusrules", "servicemonitors")
 
 
 def files() -> list[Path]:

@@ -160,6 +160,7 @@ def test_the_defaults_are_stored(api: ApiServer) -> None:
             "reclaimPolicy": "Retain",
         },
         "ingress": {"enabled": True},
+        "page": {"enabled": True},
         "service": {"type": "ClusterIP", "port": 80},
         "nodes": {"management": "Managed", "resolve": "ClusterIP"},
         "suspend": False,

@@ -96,17 +96,29 @@ class Release:
         """Which version of each object of the release is stored; a change of status makes none."""
         config = ("--kubeconfig", str(self.server.kubeconfig), "-n", NAMESPACE)
         text = self.helm.ok("get", "manifest", RELEASE, *config)
-        found = json.loads(
-            self.server.kubectl("get", "-f", "-", "-n", NAMESPACE, "-o", "json", input=text).stdout
-        )
+        documents = [body for body in yaml.load_all(text, yaml.CSafeLoader) if body]
         metas = {
             f"{item['kind']} {item['metadata']['name']}": item["metadata"]
-            for item in found["items"]
+            # kubectl looks for objects of one namespace at a time.
+            for namespace in {_namespace(body) for body in documents}
+            for item in self._live(namespace, documents)
         }
+        assert len(metas) == len(documents)
         return {
             name: str(meta.get("generation", meta["resourceVersion"]))
             for name, meta in metas.items()
         }
+
+    def _live(self, namespace: str, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        bodies = [body for body in documents if _namespace(body) == namespace]
+        said = self.server.kubectl("get", "-f", "-", "-n", namespace, "-o", "json", input=bodies)
+        found = json.loads(said.stdout)
+        items: list[dict[str, Any]] = found.get("items", [found])
+        return items
+
+
+def _namespace(body: dict[str, Any]) -> str:
+    return str(body["metadata"].get("namespace", NAMESPACE))
 
 
 @pytest.fixture

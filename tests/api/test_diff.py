@@ -14,6 +14,8 @@ from api.lab import LREG, Lab, open_lab
 from api.operators import deployed
 from api.people import Person
 
+pytestmark = pytest.mark.ux
+
 CHILDREN = ("configmap", "pvc", "deployment", "service", "ingress")
 # What docs/reference/cli.md says that `diff` needs.
 EDITOR = (

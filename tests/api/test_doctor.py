@@ -15,6 +15,8 @@ from api.people import Person, behind_service, outward
 from api.standin import SYSTEM
 from localregistry.trust import NodeReason, NodeResult
 
+pytestmark = pytest.mark.ux
+
 # What docs/reference/cli.md says that `doctor` needs to look at everything.
 LOOKER = (
     ("localregistry.dev", "localregistries", "get,list"),

@@ -15,6 +15,8 @@ from api.lab import Lab, open_lab
 from api.operators import deployed
 from documented.runner import Documented, Ran, Shell, beside
 
+pytestmark = pytest.mark.ux
+
 HERE = Path(sys.executable).parent
 
 

@@ -10,86 +10,23 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from api.apiserver import binaries
-from api.processes import Process, free_port, wait_until
+from api.engines import BYTES, Engine, running
+from api.processes import wait_until
 from localregistry.resources import configmap
-from localregistry.resources.probe_image import MANIFEST_TYPE, REPOSITORY, TAG, ProbeImage
+from localregistry.resources.probe_image import REPOSITORY, TAG, ProbeImage
 from unit.resources.registries import registry
 from unit.spec.bodies import UID
-
-# urllib's own default is that of a form, which the engine would then read in place of the blob.
-_BYTES = "application/octet-stream"
-
-
-@dataclass
-class Engine:
-    url: str
-    metrics: str
-    root: Path
-    process: Process
-
-    def send(
-        self, method: str, path: str, data: bytes | None = None, content_type: str = _BYTES
-    ) -> tuple[int, dict[str, str], bytes]:
-        headers = {"Content-Type": content_type, "Accept": f"{MANIFEST_TYPE}, */*"}
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, dict(answer.headers), answer.read()
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return refusal.code, dict(refusal.headers), refusal.read()
-
-    def push_blob(self, content: bytes, digest: str, path: str | None = None) -> int:
-        location = path or self.start_upload()
-        joiner = "&" if "?" in location else "?"
-        return self.send("PUT", f"{location}{joiner}digest={digest}", content)[0]
-
-    def start_upload(self) -> str:
-        status, headers, _ = self.send("POST", f"/v2/{REPOSITORY}/blobs/uploads/")
-        assert status == 202
-        return headers["Location"]
-
-    def taken(self) -> int:
-        """Bytes of uploads that are not at their end."""
-        uploads = self.root.glob("docker/registry/v2/repositories/**/_uploads/*/data")
-        return sum(path.stat().st_size for path in uploads)
-
-    def is_up(self) -> bool:
-        self.process.check()
-        try:
-            return self.send("GET", "/")[0] == 200
-        except OSError:
-            return False
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    """distribution on loopback, with config.yml as rendered but for its directory and ports."""
-    config = yaml.safe_load(configmap.render(registry()))
-    port, metrics = free_port(), free_port()
-    root = tmp_path / "disk" / "images"
-    root.mkdir(parents=True)
-    config["storage"]["filesystem"]["rootdirectory"] = str(root)
-    config["http"]["addr"] = f"127.0.0.1:{port}"
-    config["http"]["debug"]["addr"] = f"127.0.0.1:{metrics}"
-    path = tmp_path / "config.yml"
-    path.write_text(yaml.safe_dump(config))
-    command = [str(binaries("registry") / "registry"), "serve", str(path)]
-    process = Process.start("registry", command, tmp_path / "registry.log")
-    urls = (f"http://127.0.0.1:{port}", f"http://127.0.0.1:{metrics}")
-    engine = Engine(*urls, root, process)
-    try:
-        wait_until(engine.is_up, timeout=20, what="the registry engine")
+    with running(tmp_path, tmp_path / "disk" / "images") as engine:
         yield engine
-    finally:
-        process.stop()
 
 
 def test_the_probe_image_is_taken_and_given_back(engine: Engine) -> None:
@@ -112,8 +49,7 @@ def test_the_probe_image_is_taken_and_given_back(engine: Engine) -> None:
 def test_an_upload_goes_on_after_a_restart_by_a_relative_location(engine: Engine) -> None:
     location = engine.start_upload()
     assert location.startswith("/v2/")
-    engine.process.restart()
-    wait_until(engine.is_up, timeout=20, what="the restarted engine")
+    engine.restart()
     image = ProbeImage.of(UID)
     assert engine.push_blob(image.layer, image.layer_digest, location) == 201
 
@@ -130,7 +66,7 @@ def test_a_push_that_a_kill_cut_off_is_seen_by_nobody_and_succeeds_the_next_time
     connection = http.client.HTTPConnection(engine.url.removeprefix("http://"), timeout=10)
     try:
         connection.putrequest("PATCH", location)
-        connection.putheader("Content-Type", _BYTES)
+        connection.putheader("Content-Type", BYTES)
         connection.putheader("Content-Length", str(len(content)))
         connection.endheaders()
         connection.send(content[: len(content) // 2])
@@ -139,8 +75,7 @@ def test_a_push_that_a_kill_cut_off_is_seen_by_nobody_and_succeeds_the_next_time
     finally:
         connection.close()
     assert engine.taken() > 0, "nothing was cut off, so nothing was seen"
-    engine.process.restart()
-    wait_until(engine.is_up, timeout=20, what="the restarted engine")
+    engine.restart()
     assert engine.send("HEAD", blob)[0] == 404
     assert engine.send("GET", f"/v2/{REPOSITORY}/blobs/{kept.layer_digest}")[2] == kept.layer
     # As a client does that pushes again: docker begins a new upload.

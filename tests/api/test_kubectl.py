@@ -7,6 +7,8 @@ import pytest
 from api.admission import COLLECTION, MERGE, lreg
 from api.apiserver import ApiServer
 
+pytestmark = pytest.mark.ux
+
 TEN_BAD_RESOURCES = {
     "host docker.io": ("host: docker.io", "docker.io is a public registry"),
     "host *": ("host: '*'", "must be one name: a wildcard would make nodes trust every registry"),

@@ -138,6 +138,7 @@ def test_the_status_says_that_the_operator_was_removed_until_one_is_back(lab: La
         "Exposed": ("Unknown", "OperatorRemoved"),
         "NodesReady": ("False", "OperatorRemoved"),
     }
+    assert "nodes have forgotten this name" in lab.condition("dev")["message"]
     status = lab.get(LREG, "dev")["status"]
     assert status["nodes"] == {"summary": "-"}
     assert status["storage"]["claimUID"] == claim

@@ -224,6 +224,6 @@ def test_a_changed_host_is_trusted_and_the_old_one_is_not_any_more(lab: Lab) -> 
     )
     lab.wait_for("dev", "Ready", "Ready", timeout=15)
     ports = [port["port"] for port in lab.get("service", "dev-registry")["spec"]["ports"]]
-    assert sorted(ports) == [80, 443, 5000, 9810]
+    assert sorted(ports) == [80, 443, 5000, 9810, 9811]
     rule = lab.get("ingress", "dev-registry")["spec"]["rules"][0]
     assert rule["host"] == "new.example.internal"

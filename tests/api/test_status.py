@@ -14,6 +14,8 @@ from api.lab import Lab, open_lab
 from api.people import READER, Person, behind_service, outward, push
 from localregistry.trust import NodeReason, NodeResult
 
+pytestmark = pytest.mark.ux
+
 MUTATING = {"create", "update", "patch", "delete", "deletecollection"}
 WORDS = "Its containerd has no config_path."
 

@@ -161,7 +161,8 @@ MINE = {
 
 def test_a_claim_of_the_users_is_waited_for_and_left_as_it_is(lab: Lab) -> None:
     lab.apply("dev", storage={"existingClaim": "mine"})
-    lab.wait_for("dev", "StorageReady", "ClaimNotFound", status="False")
+    found = lab.wait_for("dev", "StorageReady", "ClaimNotFound", status="False")
+    assert "PersistentVolumeClaim mine does not exist" in found["message"]
     path = PATHS["pvc"].format(namespace=lab.namespace)
     assert lab.api.request("POST", path, MINE)[0] == 201
     lab.wait_for("dev", "StorageReady", "ClaimPending", timeout=20)
@@ -179,7 +180,10 @@ def test_two_registries_never_write_to_one_claim(lab: Lab) -> None:
     lab.wait_for("dev", "StorageReady", "ClaimBound")
     time.sleep(1.1)  # ages are in whole seconds
     lab.apply("young", host="young.example.internal", storage={"existingClaim": "mine"})
-    lab.wait_for("young", "StorageReady", "ClaimInUse", status="False")
+    found = lab.wait_for("young", "StorageReady", "ClaimInUse", status="False")
+    assert "LocalRegistry dev" in found["message"]
+    waits = lab.wait_for("young", "RegistryAvailable", "WaitingForStorage", status="False")
+    assert waits["message"] == found["message"]
     assert not lab.exists("deployment", "young-registry")
     lab.delete_registry("dev")
     lab.wait_for("young", "StorageReady", "ClaimBound", timeout=25)

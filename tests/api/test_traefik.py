@@ -139,7 +139,7 @@ def test_traefik_takes_the_time_out_between_two_reads_for_that_of_a_whole_layer(
 
     def has_come() -> bool:
         told = lab.get("ingress", "dev-registry")["metadata"]["annotations"]
-        return annotations.items() <= told.items()
+        return bool(annotations.items() <= told.items())
 
     wait_until(has_come, timeout=30, what="the annotation")
     time.sleep(5)  # it looks at what has changed every second or two

@@ -15,6 +15,8 @@ from api.apiserver import ApiServer
 from api.lab import Lab, open_lab
 from api.processes import wait_until
 
+pytestmark = pytest.mark.ux
+
 CHILD = "dev-registry"
 SET = f"{CHILD}-7d9c5b8f4"
 POD = f"{SET}-x2x4z"
@@ -112,7 +114,8 @@ def test_a_pod_tells_each_thing_that_is_in_its_way_and_then_none(lab: Lab) -> No
     assert 'Failed to pull image "x": not found' in found["message"]
     kubelet(lab, "Pulled", "Successfully pulled", normal=True, **container)
     kubelet(lab, "BackOff", "Back-off restarting failed container registry", **container)
-    lab.wait_for("dev", "RegistryAvailable", "PodCrashing", timeout=SECONDS)
+    found = lab.wait_for("dev", "RegistryAvailable", "PodCrashing", timeout=SECONDS)
+    assert "Back-off restarting failed container registry" in found["message"]
     lab.mark_available(CHILD)
     lab.wait_for("dev", "RegistryAvailable", "DeploymentAvailable", status="True")
 

@@ -17,7 +17,10 @@ import pytest
 
 from api.apiserver import ApiServer
 from api.lab import LREG, Lab, open_lab
+from api.powercut import make_ext4
 from api.processes import Process, wait_until
+
+pytestmark = pytest.mark.ux
 
 MIB = 1 << 20
 
@@ -185,9 +188,7 @@ def test_a_file_system_that_its_kernel_made_read_only_is_told_and_pulls_go_on(
 ) -> None:
     """By an error that ext4 takes for one of its own, on a disk that is a file."""
     image = tmp_path / "disk"
-    with image.open("wb") as file:
-        file.truncate(64 * MIB)
-    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    make_ext4(image, mib=64)
     registry = Registry(lab, image=str(image))
     try:
         code, kept = registry.push(5 * MIB)

@@ -11,6 +11,8 @@ from api.apiserver import ApiServer
 from api.lab import Lab, open_lab
 from api.people import READER, Person
 
+pytestmark = pytest.mark.ux
+
 PATIENCE = 60
 
 

@@ -112,9 +112,9 @@ def pushing(way: Way) -> Iterator[Pushes]:
         thread.join(4 * TIMEOUT)
 
 
-def push(way: Way, tag: str) -> str:
+def push(way: Way, tag: str, *, size: int = LAYER_BYTES) -> str:
     """A layer and a config that nobody has pushed before, and their manifest; its digest."""
-    layer = _layer()
+    layer = _layer(size)
     rootfs = {"type": "layers", "diff_ids": [digest_of(layer)]}
     config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": rootfs}).encode()
     body = {
@@ -150,13 +150,13 @@ def digest_of(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _layer() -> bytes:
-    """An archive with one file, which both runtimes can unpack."""
+def _layer(size: int) -> bytes:
+    """An archive with one file of so many bytes, which both runtimes can unpack."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         member = tarfile.TarInfo("content")
-        member.size = LAYER_BYTES
-        tar.addfile(member, io.BytesIO(os.urandom(LAYER_BYTES)))
+        member.size = size
+        tar.addfile(member, io.BytesIO(os.urandom(size)))
     return archive.getvalue()
 
 

@@ -6,7 +6,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from e2e.cluster import REGISTRIES, Cluster, wait_until
+
+pytestmark = pytest.mark.ux
 
 # From kubectl apply to the cause in the condition.
 SECONDS = 30

@@ -15,6 +15,8 @@ from e2e import demo
 from e2e.cluster import LREG, REGISTRIES, ROOT, Cluster, Node, wait_until
 from e2e.images import Images
 
+pytestmark = pytest.mark.ux
+
 HOST = "cli.example.internal"
 FOLDER = f"/etc/containerd/certs.d/{HOST}"
 BINDING = "clusterrolebinding/localregistry"

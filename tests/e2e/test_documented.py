@@ -158,6 +158,13 @@ def test_what_was_done_to_a_node_is_shown(
         assert ran.said.count(HOST) >= 2, ran.said
 
 
+def answered(cluster: Cluster, count: str) -> bool:
+    """Whether so many nodes have answered, in the words of the page."""
+    conditions = cluster.status("dev")["conditions"]
+    [message] = [c["message"] for c in conditions if c["type"] == "NodesReady"]
+    return str(message).startswith(f"{count} nodes have said")
+
+
 def test_a_preview_is_shown(ready: Cluster, documented: Documented) -> None:
     """Of nodes that were left alone until then. Each group of nodes prints what the page shows of
     its kind."""
@@ -166,7 +173,10 @@ def test_a_preview_is_shown(ready: Cluster, documented: Documented) -> None:
     wait_until(
         lambda: ready.status("dev")["nodes"]["summary"] == "-", timeout=30, what="the withdrawal"
     )
-    *_, ran = documented.run(shell(ready))
+    documented.run(shell(ready))
+    wait_until(lambda: answered(ready, "3/3"), timeout=30, what="the answers of all nodes")
+    message, ran = documented.run(shell(ready))
+    assert message.said.strip() == message.command.output.strip()
     said, wanted = shape(ran.said), shape(ran.command.output)
     assert wanted
     assert [line for line in wanted if line not in said] == []

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench import blobs, tempfiles
 from e2e.cluster import REGISTRIES, Cluster, say, wait_until
 from e2e.fronts import answers, certificate, forwarded, pushed, pushed_slowly
-from e2e.pushes import Refused, Way
+from e2e.pushes import REPOSITORY, Refused, Way, push
 
 HOST = "ingress.example.internal"
 SECRET = "registry-tls"
@@ -80,6 +82,43 @@ def test_locations_lead_back_to_the_name_and_port_that_the_client_asked(
     clean.wait_ready("dev")
     assert clean.status("dev")["nodes"]["summary"] == "3/3", "nodes go by the Service"
     assert clean.status("dev")["url"] == f"https://{HOST}"
+
+
+@pytest.mark.ux
+def test_people_see_the_page_where_docker_finds_the_registry(clean: Cluster, way: Way) -> None:
+    wait_until(lambda: shows(way, page=True), timeout=30, what="the page")
+    headers, _ = way.ask("GET", "/", expected=200)
+    assert "default-src 'none'" in headers["content-security-policy"]
+    for path in ("/page.css", "/page.js", "/icon.svg"):
+        way.ask("GET", path, expected=200)
+    for path in ("/v2", "/v2/"):
+        headers, _ = way.ask("GET", path, expected=200 if path.endswith("/") else 301)
+        assert "content-security-policy" not in headers, "the engine answers"
+    push(way, "seen")
+
+    def screen() -> Any:
+        return json.loads(way.ask("GET", "/tags?search=:seen", expected=200)[1])
+
+    # A list of before serves for ten seconds, and the counts come with the operator's question.
+    wait_until(lambda: screen()["matching"] == 1, timeout=30, what="the tag")
+    everyone = {"ready": 3, "desired": 3}
+    wait_until(lambda: screen()["nodes"] == everyone, timeout=60, what="the counts")
+    [row] = screen()["tags"]
+    assert (row["repository"], row["tag"], row["size"] > 0) == (REPOSITORY, "seen", True)
+    assert not [node.name for node in clean.nodes() if node.name in json.dumps(screen())]
+
+    clean.apply_registry("dev", host=HOST, page={"enabled": False})
+    wait_until(lambda: shows(way, page=False), timeout=30, what="the page to go")
+    pushed(way)
+
+
+def shows(way: Way, *, page: bool) -> bool:
+    """Whether / answers, and with the page or without. Between the two the controller may know of
+    the Service's port and not yet of the path, and says 503."""
+    try:
+        return (b"<!doctype html>" in way.ask("GET", "/", expected=200)[1]) is page
+    except (OSError, Refused):
+        return False
 
 
 @pytest.mark.long

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from e2e import demo
 from e2e.cluster import LREG, REGISTRIES, Cluster, Node, wait_until
 from e2e.images import Images
+
+pytestmark = pytest.mark.ux
 
 HOST = "one.example.internal"
 WHERE = f"/api/v1/namespaces/{REGISTRIES}/services/one-registry:usage/proxy/usage"

@@ -1,9 +1,10 @@
 """Plays what a cluster adds to an API server: volumes, pods, an Ingress controller, the garbage
-collector. Level-triggered as these are; a thread that looks ten times a second at one namespace."""
+collector. Level-triggered as these are; a thread watches each kind in one namespace."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from api.apiserver import ApiServer
@@ -11,9 +12,39 @@ from api.lab import PATHS
 
 Body = dict[str, Any]
 
-LOOK_SECONDS = 0.1
+# Each watch begins with what is there, and is begun anew after so long.
+WATCH_SECONDS = 5
 ADDRESS = "192.0.2.1"
 MERGE = "application/merge-patch+json"
+
+
+def bound(claim: Body) -> Body | None:
+    """The status that its volume would have, None where it has it."""
+    wanted = claim["spec"]["resources"]["requests"]["storage"]
+    if ((claim.get("status") or {}).get("capacity") or {}).get("storage") == wanted:
+        return None
+    return {"phase": "Bound", "capacity": {"storage": wanted}}
+
+
+def available(deployment: Body) -> Body | None:
+    generation = deployment["metadata"]["generation"]
+    if (deployment.get("status") or {}).get("observedGeneration") == generation:
+        return None
+    counts = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+    return {"observedGeneration": generation, **dict.fromkeys(counts, 1)}
+
+
+def addressed(ingress: Body) -> Body | None:
+    if (ingress.get("status") or {}).get("loadBalancer", {}).get("ingress"):
+        return None
+    return {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}}
+
+
+PLAYED: Mapping[str, Callable[[Body], Body | None]] = {
+    "pvc": bound,
+    "deployment": available,
+    "ingress": addressed,
+}
 
 
 class Cluster:
@@ -23,14 +54,19 @@ class Cluster:
         self._api = api
         self._namespace = namespace
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cluster", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._run, args=(kind,), name=f"cluster {kind}", daemon=True)
+            for kind in PLAYED
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(10)
+        for thread in self._threads:
+            thread.join(2 * WATCH_SECONDS)
 
     def collect_garbage(self) -> None:
         """Deletes every child whose owner is gone, and kept claims with them."""
@@ -47,23 +83,16 @@ class Cluster:
                     )
                 self._api.request("DELETE", self._path(resource, name))
 
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
-            for item in self._items("pvc"):
-                wanted = item["spec"]["resources"]["requests"]["storage"]
-                status = item.get("status") or {}
-                if (status.get("capacity") or {}).get("storage") != wanted:
-                    bound = {"phase": "Bound", "capacity": {"storage": wanted}}
-                    self._patch("pvc", item, bound)
-            for item in self._items("deployment"):
-                generation = item["metadata"]["generation"]
-                if (item.get("status") or {}).get("observedGeneration") != generation:
-                    counts = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
-                    running = {"observedGeneration": generation, **dict.fromkeys(counts, 1)}
-                    self._patch("deployment", item, running)
-            for item in self._items("ingress"):
-                if not (item.get("status") or {}).get("loadBalancer", {}).get("ingress"):
-                    self._patch("ingress", item, {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}})
+    def _run(self, resource: str) -> None:
+        while not self._stop.is_set():
+            try:
+                for kind, item in self._api.watch(self._path(resource), seconds=WATCH_SECONDS):
+                    status = PLAYED[resource](item) if kind in ("ADDED", "MODIFIED") else None
+                    if status is not None:
+                        self._patch(resource, item, status)
+            except ConnectionError:
+                # The API server is away: it is asked again until it is back.
+                self._stop.wait(0.1)
 
     def _items(self, resource: str) -> list[Body]:
         code, body = self._api.request("GET", self._path(resource))

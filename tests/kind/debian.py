@@ -5,6 +5,7 @@ Each is one mmdebstrap run, kept as a tar file in the cache under the hash of it
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from kind import digest, locks, machine, progress, shell
 from kind.settings import Settings, from_environment
 
 SUITE = "trixie"
+
+# A mirror that is a snapshot is older than its suites say they are good for.
+ANY_AGE = '--aptopt=Acquire::Check-Valid-Until "false"'
 
 # Documentation and translations are a third of a small Debian; licences stay.
 _TRIM = (
@@ -106,8 +110,34 @@ def ensure(settings: Settings, root: Root, report: progress.Progress) -> Path:
     return target
 
 
-def require(program: str, report: progress.Progress, *, otherwise: str) -> None:
-    """Install the Debian package of this name where the program is missing.
+def directory(
+    folder: Path, suite: str, packages: Sequence[str], options: Sequence[str], *, seconds: int
+) -> Path:
+    """A root file system as a directory below ``folder``, made where it is not cached and never
+    written to again; one that other packages or options made is removed.
+
+    Raises Failed where mmdebstrap is missing and cannot be installed.
+    """
+    target = folder / f"{suite}-{digest.digest(suite, *packages, *options)}"
+    with locks.locked(folder / f"{suite}.lock"):
+        if target.is_dir():
+            return target
+        scratch = target.with_suffix(".part")
+        shutil.rmtree(scratch, ignore_errors=True)
+        report = progress.Progress(1)
+        require("mmdebstrap", report, otherwise="it makes this root file system; install it")
+        with report.step(f"root of {suite}", "mmdebstrap", seconds=seconds):
+            include = f"--include={','.join(packages)}"
+            shell.run(["mmdebstrap", *options, include, suite, scratch], timeout=1200)
+        for old in folder.glob(f"{suite}-*"):
+            if old != scratch:
+                shutil.rmtree(old, ignore_errors=True)
+        scratch.rename(target)
+    return target
+
+
+def require(program: str, report: progress.Progress, *, otherwise: str, package: str = "") -> None:
+    """Install the Debian package of this name, or ``package``, where the program is missing.
 
     Raises Failed where that cannot be done here; ``otherwise`` says what else can be.
     """
@@ -124,7 +154,7 @@ def require(program: str, report: progress.Progress, *, otherwise: str) -> None:
         with report.step(program, "installing", seconds=20):
             shell.run(["apt-get", "update"], timeout=300, env=env)
             shell.run(
-                ["apt-get", "install", "-y", "--no-install-recommends", program],
+                ["apt-get", "install", "-y", "--no-install-recommends", package or program],
                 timeout=600,
                 env=env,
             )

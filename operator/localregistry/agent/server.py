@@ -20,7 +20,9 @@ Routes = Mapping[str, Callable[[], Answer]]
 _REASONS = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 
 
-class _Handler(socketserver.StreamRequestHandler):
+class Handler(socketserver.StreamRequestHandler):
+    """One request and its answer, then the connection is closed."""
+
     timeout = CLIENT_SECONDS
     disable_nagle_algorithm = True
     server: Server
@@ -58,11 +60,13 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, routes: Routes) -> None:
+    def __init__(
+        self, host: str, port: int, routes: Routes, handler: type[Handler] = Handler
+    ) -> None:
         self.routes = routes
         if ":" in host:
             self.address_family = socket.AF_INET6
-        super().__init__((host, port), _Handler)
+        super().__init__((host, port), handler)
 
     @property
     def port(self) -> int:

@@ -13,7 +13,7 @@ from localregistry.commands import paths
 from localregistry.commands.cluster import Body, Cluster
 from localregistry.commands.problems import Problem, Unavailable
 from localregistry.render import dump
-from localregistry.resources import rollout
+from localregistry.resources import ingress, rollout
 from localregistry.resources.children import CHILDREN, Child
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec.names import OWNER_UID_ANNOTATION, child_name
@@ -46,10 +46,15 @@ class Change:
 
 def changes(cluster: Cluster, registry: LocalRegistry, config: OperatorConfig) -> Iterator[Change]:
     """In the order in which they are applied; a child that stays as it is yields nothing."""
+    page = True
     for child in CHILDREN:
         name = child_name(registry.name)
         wanted = child.build(registry, config)
         live = cluster.get(paths.of(child.kind, registry.namespace, name))
+        if child.kind == DEPLOYMENT and wanted is not None and live is not None:
+            page = rollout.has_page(rollout.undisturbed(wanted, live))
+        if child.kind == INGRESS:
+            wanted = ingress.build(registry, config, page=page)
         if note := _kept(registry, child, live):
             if wanted is not None or live is not None:
                 yield Change(child.kind, name, note=note)

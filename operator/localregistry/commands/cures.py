@@ -20,8 +20,6 @@ _LOG = "kubectl logs -n {system} deployment/localregistry"
 
 CURES: dict[Reason, str] = {
     Reason.RECONCILING: f"Wait some seconds; if it lasts: {_LOG}",
-    Reason.SUSPENDED: "kubectl patch localregistry {name} -n {namespace} --type=merge "
-    """-p '{{"spec":{{"suspend":false}}}}'""",
     Reason.TERMINATING: "Wait 30 s; if it lasts, a node that is Ready does not confirm: "
     "localregistry status {name} -n {namespace}",
     Reason.INVALID_SPEC: _EDIT,
@@ -32,7 +30,6 @@ CURES: dict[Reason, str] = {
     Reason.APPLY_FAILED: f"Do what the API server's words say: {_EDIT}",
     Reason.FORBIDDEN: "Give the operator its rights again: helm upgrade localregistry "
     "manifests/chart -n {system}, or kubectl apply --server-side -f manifests/install.yaml",
-    Reason.API_UNAVAILABLE: f"It is tried again; if it lasts: {_LOG}",
     Reason.CLAIM_PENDING: _CLAIM,
     Reason.PROVISIONING_FAILED: f"Name a storage class that is there: {_CLAIM}",
     Reason.CLAIM_NOT_FOUND: "Create the claim that spec.storage.existingClaim names.",
@@ -63,6 +60,8 @@ CURES: dict[Reason, str] = {
     Reason.WAITING_FOR_STORAGE: f"See StorageReady: {_CLAIM}",
     Reason.INGRESS_NOT_ADMITTED: "Run a controller for that class, or set spec.ingress.className: "
     "kubectl get ingressclasses",
+    Reason.PUSH_STOPPED: "Change in the Ingress controller, or in the proxy before it, what the "
+    "message names.",
     Reason.INGRESS_PENDING: "Wait a minute.",
     Reason.NODES_PENDING: "localregistry wait {name} -n {namespace}",
     Reason.NODES_FAILING: "localregistry status {name} -n {namespace} names the nodes.",

@@ -15,11 +15,14 @@ import aiohttp
 
 from localregistry.controller import kube
 from localregistry.controller.children import owner_key
+from localregistry.controller.claims import Key
 from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
+from localregistry.controller.failedpulls import FailedPulls
 from localregistry.controller.fleet import Fleet
-from localregistry.controller.grants import Key
+from localregistry.controller.frontdoors import FrontDoors
 from localregistry.controller.hearing import Hearing
+from localregistry.controller.hosting import HOSTING, Hosting
 from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, POD, Kind
 from localregistry.controller.latecomers import late_names
 from localregistry.controller.metrics import Metrics, Result, Sources, Subject
@@ -34,7 +37,7 @@ from localregistry.controller.settings import Settings
 from localregistry.controller.usages import Usages
 from localregistry.controller.watches import Sinks, watch
 from localregistry.controller.workqueue import WorkQueue
-from localregistry.resources import node_agent
+from localregistry.resources import hosting, node_agent
 from localregistry.spec.registry import InvalidSpec, LocalRegistry
 
 logger = logging.getLogger(__name__)
@@ -108,15 +111,25 @@ class Controller:
             every=settings.usage_seconds,
         )
         echoes = Echoes()
-        self._hearing = Hearing(
-            api, changed=lambda key: self.queue.add_after(key, EVENT_NEWS_SECONDS)
+
+        def heard(key: Key) -> None:
+            self.queue.add_after(key, EVENT_NEWS_SECONDS)
+
+        self._hearing = Hearing(api, changed=heard)
+        self._pulls = FailedPulls(
+            *(api, self._trust), changed=heard, is_node=lambda name: name in self._fleet.nodes
         )
+        self._doors = FrontDoors(session, changed=self.queue.add)
+        self._hosting = Hosting(api, config, self._trust, wake=self.queue.add)
         self._reconciler = Reconciler(
             *(api, config, self._trust, posts),
             push=push,
             usages=self._usages,
             echoes=echoes,
             hearing=self._hearing,
+            hosting=self._hosting,
+            pulls=self._pulls,
+            doors=self._doors,
         )
         self._news = News(
             echoes,
@@ -131,7 +144,7 @@ class Controller:
         sources = Sources(
             queue_depth=self.queue.__len__,
             oldest_key=self.queue.oldest_age,
-            nodes=self._reconciler.nodes,
+            census=self._reconciler.census,
             trusted_hosts=self._trust.trusted_hosts,
         )
         with self._metrics.leading(sources):
@@ -156,6 +169,8 @@ class Controller:
                 watch(self._sinks(), namespace=self._namespace, beat=self._alive),
                 self._poller.run(),
                 self._usages.run(),
+                self._pulls.run(),
+                self._doors.run(),
                 self._tasks.run(),
                 self._resync(),
                 *(self._work() for _ in range(WORKERS)),
@@ -180,9 +195,12 @@ class Controller:
 
     async def _run(self, key: Key) -> Result:
         try:
-            again = await (
-                self._trust.reconcile() if key == TRUST else self._reconciler.reconcile(key)
-            )
+            if key == TRUST:
+                again = await self._trust.reconcile()
+            elif key == HOSTING:
+                again = await self._hosting.reconcile()
+            else:
+                again = await self._reconciler.reconcile(key)
         except ApiError as error:
             if error.stale:
                 self.queue.add_failed(key, longest=1.0)
@@ -226,10 +244,17 @@ class Controller:
                 self._trust.frozen(registry)
             else:
                 self._trust.seen(registry)
+        # Whose a name is only all of them together say.
+        for registry in registries:
+            if not registry.deleted:
+                self._hosting.seen(registry)
         for claim in self._trust.claims:
             if claim.key not in bodies:
                 self._trust.drop(claim.key)
-        for key in bodies.keys() | {TRUST}:
+                self._hosting.drop(claim.key)
+        if self._hosting.enabled:
+            self.queue.add(HOSTING)
+        for key in (TRUST, *bodies):
             self.queue.add(key)
 
     async def _resync(self) -> None:
@@ -256,7 +281,7 @@ class Controller:
             return {name: name for name in self._fleet.nodes}
         if kind == POD:
             return {pod.uid: pod for pod in self._fleet.pods.values()}
-        return self._reconciler.known(kind)
+        return self._hosting.known(kind) | self._reconciler.known(kind)
 
     def _missing(self, kind: Kind, what: Any) -> None:
         """Went while nothing was watched: as if a watch had told so."""
@@ -274,7 +299,7 @@ class Controller:
 
         def child(body: dict[str, Any]) -> None:
             self._calls.seen(body["metadata"]["uid"])
-            key = owner_key(body)
+            key = HOSTING if hosting.is_it(body) else owner_key(body)
             if key:
                 self._news.tell(key, body)
 

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from localregistry.controller.claims import Key
 from localregistry.controller.errors import ApiError
-from localregistry.controller.grants import Key
 from localregistry.controller.kinds import CLAIM, LOCAL_REGISTRY, Kind
 from localregistry.controller.kube import ABSENT, Api
 from localregistry.controller.news import Echoes

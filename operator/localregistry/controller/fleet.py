@@ -237,7 +237,8 @@ class Fleet:
         `settled`: all nodes were ready for it before, so one that joins is not counted while it
         is new and under way. Until then every node counts: Ready must not come before the last.
         """
-        wanted = {e.uid: e.digest() for e in document.registries if not e.preview}.get(uid)
+        entry = document.by_uid.get(uid)
+        wanted = entry.digest() if entry and not entry.preview else None
         ready, failing, waiting = 0, [], []
         for node in self.selected(selector):
             report = self.answer(node.name, uid, wanted)

@@ -1,29 +1,24 @@
 """Who may have which name trusted by the nodes: pure decisions over all LocalRegistries.
 
 Whoever makes nodes trust a name can take over every pull of it, so a name (without its port: nodes
-have one hosts line and the Ingress one host) has one holder, be it by host or by alias. The UID in
-the trust document keeps the name; among claimants without a holder the oldest gets it, and one that
-came to the name by a change comes after those that were made with it. What the administrator's
-policy does not let a namespace declare is no claim at all.
+have one hosts line and the Ingress one host) has one holder, be it by host or by alias. What the
+administrator's policy does not let a namespace declare is no claim at all.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
+from localregistry.controller.claims import Claim, Claims
 from localregistry.resources import probe_image
 from localregistry.spec.conditions import ConditionType
 from localregistry.spec.hosts import Host, InvalidHost, name_of
-from localregistry.spec.policy import HostPolicy
 from localregistry.spec.reasons import Reason
-from localregistry.spec.selector import Selector
 from localregistry.trust import MAX_DOCUMENT_BYTES, TrustDocument, TrustedRegistry
-
-Key = tuple[str, str]
 
 # The reasons of NodesReady that are found only where nodes have been told of the registry.
 TOLD = {
@@ -34,145 +29,6 @@ TOLD = {
     Reason.NO_NODES_SELECTED,
     Reason.PREVIEW,
 }
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What one living LocalRegistry wants of the nodes, as of its last reconcile.
-
-    `managed`: nodes are told of it; with `preview` they only say what they would change, with `dns`
-    they resolve the name themselves. `selector` says which nodes; `frozen`: it is suspended.
-    `address` is its Service's cluster IP ("" while there is none). `reachable` tells that the
-    registry has answered and holds the probe image: nodes are never pointed at what cannot answer.
-    `served`: whether the Service has the ports of host and aliases; None since one of them was
-    changed, until the reconcile has come to the Service. `allowed`: whether the policy grants the
-    host; `aliases` are those that it grants. `volume` is the PersistentVolumeClaim that it writes
-    to, "" for none.
-    """
-
-    uid: str
-    namespace: str
-    name: str
-    created: str
-    host: Host
-    managed: bool
-    aliases: tuple[Host, ...] = ()
-    allowed: bool = True
-    address: str = ""
-    port: int = 80
-    reachable: bool = False
-    served: bool | None = None
-    preview: bool = False
-    dns: bool = False
-    selector: Selector = field(default_factory=Selector)
-    frozen: bool = False
-    volume: str = ""
-
-    @property
-    def key(self) -> Key:
-        return self.namespace, self.name
-
-    @property
-    def hosts(self) -> tuple[Host, ...]:
-        """All that it may have if nobody else has it: without the host no alias either."""
-        return (self.host, *self.aliases) if self.allowed else ()
-
-    @property
-    def names(self) -> frozenset[str]:
-        return frozenset(host.name for host in self.hosts)
-
-    @property
-    def age(self) -> tuple[str, str, str]:
-        """Sorts older first: RFC 3339 times of one server sort as text."""
-        return self.created, self.namespace, self.name
-
-
-class Claims:
-    """The claims of all LocalRegistries, by namespace and name, as far as the policy has them."""
-
-    def __init__(self, policy: HostPolicy | None = None) -> None:
-        self.policy = policy or HostPolicy()
-        self._by_key: dict[Key, Claim] = {}
-        # Names that a LocalRegistry came to by a change of its spec: since when, and in what order.
-        self._came: dict[tuple[str, str], tuple[str, int]] = {}
-        self._count = itertools.count(1)
-
-    def __iter__(self) -> Iterator[Claim]:
-        return iter(list(self._by_key.values()))
-
-    def get(self, key: Key) -> Claim | None:
-        return self._by_key.get(key)
-
-    def older_writer(self, claim: Claim) -> Claim | None:
-        """An older LocalRegistry that writes to the same volume: two would damage it."""
-        others = [
-            other
-            for other in self
-            if (other.namespace, other.volume) == (claim.namespace, claim.volume)
-            and claim.volume
-            and other.age < claim.age
-        ]
-        return min(others, key=lambda other: other.age, default=None)
-
-    def permitted(self, claim: Claim) -> Claim:
-        """The claim without what the policy does not grant its namespace."""
-        allowed = self.policy.allows(claim.namespace, claim.host)
-        kept = tuple(one for one in claim.aliases if self.policy.allows(claim.namespace, one))
-        return replace(claim, allowed=allowed, aliases=kept)
-
-    def put(self, claim: Claim, *, late: Collection[str] = ()) -> None:
-        """`claim` is one that was `permitted`. Where it is a new one, it has come to the names in
-        `late` after those that claim them already."""
-        before = self._by_key.get(claim.key)
-        if before and before.uid == claim.uid:
-            for name in before.names - claim.names:
-                self._came.pop((claim.uid, name), None)
-            late = claim.names - before.names
-        elif before:
-            self._forget(before)
-        for name in claim.names.intersection(late):
-            # Before those that are made from now on.
-            since = max([claim.created, *(self._since(c, name)[0] for c in self._claimants(name))])
-            self._came[claim.uid, name] = since, next(self._count)
-        self._by_key[claim.key] = claim
-
-    def drop(self, key: Key) -> Claim | None:
-        before = self._by_key.pop(key, None)
-        if before:
-            self._forget(before)
-        return before
-
-    def _forget(self, claim: Claim) -> None:
-        for name in claim.names:
-            self._came.pop((claim.uid, name), None)
-
-    def rivals(self, claim: Claim) -> list[Claim]:
-        """The others that claim one of its names."""
-        return [
-            other
-            for other in self._by_key.values()
-            if other.key != claim.key and other.names & claim.names
-        ]
-
-    def holder(self, name: str, document: TrustDocument) -> Claim | None:
-        """Whose the name is: the living claim that nodes trust already, else the oldest."""
-        claimants = self._claimants(name)
-        trusted = {entry.uid for entry in document.registries if name in _names(entry)}
-        for claim in claimants:
-            if claim.uid in trusted:
-                return claim
-        return min(
-            claimants,
-            key=lambda claim: (self._since(claim, name), claim.age),
-            default=None,
-        )
-
-    def _claimants(self, name: str) -> list[Claim]:
-        return [claim for claim in self._by_key.values() if name in claim.names]
-
-    def _since(self, claim: Claim, name: str) -> tuple[str, int]:
-        """Sorts those first that claimed the name first."""
-        return self._came.get((claim.uid, name), (claim.created, 0))
 
 
 @dataclass(frozen=True)
@@ -191,12 +47,14 @@ def decide(claims: Claims, current: TrustDocument, *, limit: int = MAX_DOCUMENT_
     and a preview it stays until it has answered. Where not all fit, those that are in the document
     already stay, then the older ones come first.
     """
-    trusted = {entry.uid: entry for entry in current.registries}
+    trusted = current.by_uid
     granted: list[tuple[Claim, TrustedRegistry]] = []
     for claim in claims:
         entry = _deserved(claim, trusted.get(claim.uid), claims, current)
         if entry:
-            granted.append((claim, entry))
+            known = trusted.get(claim.uid)
+            # One object as long as it says the same, so that what is derived from it is kept.
+            granted.append((claim, known if known == entry else entry))
     granted.sort(key=lambda pair: (pair[0].uid not in trusted, pair[0].age))
     entries: list[TrustedRegistry] = []
     left_out: set[str] = set()
@@ -312,10 +170,8 @@ def _entry(claim: Claim, held: Iterable[Host], *, preview: bool) -> TrustedRegis
     )
 
 
-def _names(entry: TrustedRegistry) -> set[str]:
-    return {name_of(name) for name in entry.names}
-
-
+# As many as a document holds, twice: its entries, and those that follow them.
+@lru_cache(maxsize=4096)
 def _bytes(entry: TrustedRegistry) -> int:
     alone = TrustDocument((entry,)).to_json()
     # One entry costs what the document grows by, and a comma.

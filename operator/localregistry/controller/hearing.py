@@ -7,24 +7,18 @@ It keeps no Event. It tells that there is news, and whoever wants the words read
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from localregistry.controller.errors import REFUSALS, ApiError
-from localregistry.controller.grants import Key
-from localregistry.controller.kinds import EVENT
+from localregistry.controller.claims import Key
 from localregistry.controller.kube import Api
+from localregistry.controller.listening import listen
 from localregistry.spec import names
 from localregistry.spec.registry import LocalRegistry
 
-logger = logging.getLogger(__name__)
-
 # A connection that died unnoticed is found by then; a watch that is resumed tells nothing twice.
 WATCH_SECONDS = 120.0
-# After one that failed: the API server is away, or the right is missing. Who is not heard is read.
-AGAIN_SECONDS, REFUSED_SECONDS = 5.0, 300.0
 
 
 class Changed(Protocol):
@@ -108,30 +102,14 @@ class Hearing:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _listen(self, namespace: str) -> None:
-        since: str | None = None
-        while True:
-            wait = 0.0
-            try:
-                async with asyncio.timeout(WATCH_SECONDS + 2 * AGAIN_SECONDS):
-                    async for event in self._api.watch(
-                        EVENT, namespace, seconds=WATCH_SECONDS, since=since
-                    ):
-                        self._open.add(namespace)
-                        if event:
-                            since = str(event["metadata"]["resourceVersion"])
-                            self._hear(namespace, event)
-            except (ApiError, TimeoutError) as error:
-                # What was said meanwhile is said again by a watch that is begun anew.
-                since = None
-                self._open.discard(namespace)
-                refused = isinstance(error, ApiError) and error.status in REFUSALS
-                wait = REFUSED_SECONDS if refused else AGAIN_SECONDS
-                logger.info("Events in %s are not heard for now: %s", namespace, error)
-            except Exception:
-                since, wait = None, REFUSED_SECONDS
-                self._open.discard(namespace)
-                logger.exception("Hearing of Events in %s failed", namespace)
-            await asyncio.sleep(wait)
+        await listen(
+            self._api,
+            namespace,
+            seconds=WATCH_SECONDS,
+            heard=lambda event: self._hear(namespace, event),
+            opened=lambda: self._open.add(namespace),
+            closed=lambda: self._open.discard(namespace),
+        )
 
     def _hear(self, namespace: str, event: Mapping[str, Any]) -> None:
         for followed in self._followed.get(namespace, {}).values():

@@ -102,7 +102,6 @@ class Api:
         at_most: int | None = None,
     ) -> list[Body]:
         """All objects, or the first `at_most` and up to a page more; `fields` must be equal."""
-        selector = ",".join(f"{path}={value}" for path, value in (fields or {}).items())
         items: list[Body] = []
         token: str | None = None
         while True:
@@ -111,7 +110,7 @@ class Api:
                 kind,
                 namespace=namespace,
                 label_selector=labels,
-                field_selector=selector or None,
+                field_selector=_equal(fields),
                 limit=PAGE,
                 _continue=token,
             )
@@ -121,17 +120,24 @@ class Api:
                 return items
 
     async def watch(
-        self, kind: Kind, namespace: str, *, seconds: float, since: str | None = None
+        self,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        seconds: float,
+        since: str | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Body]:
         """First nothing ({}), when the watch has begun; then all that are there and each that comes
         or changes, with `since` only what is newer than this resourceVersion. Ends after `seconds`.
-        `requested` is not told of it, as of no watch.
+        `fields` must be equal. `requested` is not told of it, as of no watch.
         """
         call = self._client.get(
             self._resource(kind),
             namespace=namespace,
             serialize=False,
             watch="true",
+            field_selector=_equal(fields),
             resource_version=since,
             timeout_seconds=int(seconds),
             _request_timeout=seconds + TIMEOUT,
@@ -256,6 +262,11 @@ class Api:
         finally:
             # Also where the caller's own time-out has cancelled the call.
             self._requested(verb, status)
+
+
+def _equal(fields: Mapping[str, str] | None) -> str | None:
+    """The field selector of these paths and values."""
+    return ",".join(f"{path}={value}" for path, value in (fields or {}).items()) or None
 
 
 async def _answer(call: Awaitable[Any]) -> tuple[int, Body]:

@@ -29,7 +29,7 @@ from localregistry.controller.kinds import (
 from localregistry.controller.kube import Api
 from localregistry.controller.timestamps import rfc3339
 from localregistry.controller.withdrawal import Outcome, Withdrawal
-from localregistry.resources import node_agent, trust_config
+from localregistry.resources import hosting, node_agent, trust_config
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec import names
 from localregistry.trust import AGENT_PORT, DOCUMENT_KEY, Damaged, TrustDocument
@@ -53,7 +53,8 @@ class CannotLeave(Exception):
 class Options:
     """`operator` is the name of its Deployment, `seconds` what Ready nodes get to confirm.
 
-    `force`: go on without the nodes that did not.
+    `force`: go on without the nodes that did not. `hosting`: the operator was to name a
+    LocalRegistry to tools, in kube-public.
     """
 
     namespace: str
@@ -61,6 +62,7 @@ class Options:
     identity: str
     seconds: float = 120.0
     force: bool = False
+    hosting: bool = False
     agent_port: int = AGENT_PORT
     acquire_seconds: float = ACQUIRE_SECONDS
 
@@ -140,6 +142,7 @@ class Leaving:
         await self._delete(DAEMON_SET, node_agent.NAME)
         await self._agents_gone()
         await self._delete(CONFIG_MAP, trust_config.NAME)
+        await self._unname()
         await self._let_go()
         self._finished = True
 
@@ -195,6 +198,18 @@ class Leaving:
                 self._say("Some agents' pods are still ending")
                 return
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _unname(self) -> None:
+        """Tools are not told of a registry that nobody looks after; what others tell them stays."""
+        if not self._options.hosting:
+            return
+        body = await self._api.get(CONFIG_MAP, hosting.NAMESPACE, hosting.NAME)
+        await self._afresh(CONFIG_MAP, body, self._unname_ours)
+
+    async def _unname_ours(self, body: Body) -> None:
+        if hosting.owner(body):
+            await self._api.delete(CONFIG_MAP, body)
+            self._say(f"Tools find no registry by {hosting.NAMESPACE}/{hosting.NAME} any more")
 
     async def _let_go(self) -> None:
         """Takes our finalizer off every LocalRegistry: nobody would do it any more."""

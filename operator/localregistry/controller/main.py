@@ -41,6 +41,8 @@ def main(argv: list[str]) -> int:
             agent_privileged=options.agent_privileged,
             agent_resources=options.agent_resources,
             host_policy=options.host_policy,
+            hosting=options.local_registry_hosting,
+            hosting_help=options.local_registry_hosting_help,
         ),
         identity=options.identity,
         health_port=options.health_port,
@@ -83,7 +85,7 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--agent-privileged",
-        type=_truth,
+        type=truth,
         # As text: argparse converts it, and so names the option where it cannot.
         default=environ.get("AGENT_PRIVILEGED") or "true",
         help="false: the least privileges that work instead of privileged [$AGENT_PRIVILEGED]",
@@ -99,6 +101,19 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
         type=_policy,
         default=environ.get("HOST_POLICY") or "[]",
         help="which namespaces may declare which hosts, as JSON or @FILE [$HOST_POLICY]",
+    )
+    parser.add_argument(
+        "--local-registry-hosting",
+        type=truth,
+        default=environ.get("LOCAL_REGISTRY_HOSTING") or "false",
+        help="true: name the LocalRegistry that is annotated for it to tools, in the ConfigMap"
+        " kube-public/local-registry-hosting [$LOCAL_REGISTRY_HOSTING]",
+    )
+    option(
+        "--local-registry-hosting-help",
+        "LOCAL_REGISTRY_HOSTING_HELP",
+        default.hosting_help,
+        "address of a page that those tools show where a push fails",
     )
     parser.add_argument(
         "--health-port",
@@ -169,7 +184,8 @@ def _policy(text: str) -> HostPolicy:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _truth(text: str) -> bool:
+def truth(text: str) -> bool:
+    """`true`, `1`, `yes` and their opposites; ArgumentTypeError for all else."""
     match text.strip().lower():
         case "true" | "1" | "yes":
             return True

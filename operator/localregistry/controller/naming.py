@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from localregistry.controller.grants import Claim
+from localregistry.controller.claims import Claim
 from localregistry.spec.hosts import Host
 from localregistry.spec.policy import HostPolicy
 from localregistry.spec.reasons import Reason

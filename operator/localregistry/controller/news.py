@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from localregistry.controller.grants import Key
+from localregistry.controller.claims import Key
 
 # The answer to a write comes about when its event does; news of one resource within this time make
 # one run.

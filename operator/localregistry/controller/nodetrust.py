@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from localregistry.controller import grants, previews
+from localregistry.controller.claims import Claim, Claims, Key
 from localregistry.controller.fleet import Fleet, Node, NodesSummary
-from localregistry.controller.grants import Claim, Claims, Key
 from localregistry.controller.kinds import CONFIG_MAP, DAEMON_SET
 from localregistry.controller.kube import Api
 from localregistry.controller.latecomers import late_names
@@ -260,7 +260,7 @@ class NodeTrust:
 
     async def reconcile(self) -> float | None:
         """Writes document and DaemonSet where they differ; returns when to look again, if ever."""
-        self.selection.keep({claim.uid for claim in self.claims} | _by_uid(self.document).keys())
+        self.selection.keep({claim.uid for claim in self.claims} | self.document.by_uid.keys())
         decided = grants.decide(self.claims, self.document)
         if not (self._installed or any(claim.managed for claim in self.claims)):
             return None
@@ -270,12 +270,16 @@ class NodeTrust:
         wait = self._written_at + WRITE_EVERY - self._clock()
         if before != after and wait > 0 and not _withdraws(before, after):
             return wait
-        self._left_out = decided.left_out
         await self._api.apply(CONFIG_MAP, trust_config.build(after, self._config))
+        news, self._left_out = self._left_out ^ decided.left_out, decided.left_out
         self._installed, self._missing = True, False
         if before != after:
             self._written_at = self._clock()
             self._announce(before, after)
+        for claim in self.claims:
+            # A document that is full may stay as it is when one more has no room in it.
+            if claim.uid in news:
+                self._wake(claim.key)
         # Before the DaemonSet: where that is refused, running agents must withdraw all the same.
         for node in self._fleet.pods:
             self._tell(node)
@@ -307,7 +311,7 @@ class NodeTrust:
     def _announce(self, before: TrustDocument, after: TrustDocument) -> None:
         self.document = after
         self._fleet.remember(after)
-        old, new = _by_uid(before), _by_uid(after)
+        old, new = before.by_uid, after.by_uid
         changed = {uid for uid in old.keys() | new.keys() if old.get(uid) != new.get(uid)}
         for uid in sorted(changed):
             entry = new.get(uid) or old[uid]
@@ -316,7 +320,7 @@ class NodeTrust:
                 "%s trust in %s for LocalRegistry %s", verb, ", ".join(entry.names), entry.owner
             )
         for claim in self.claims:
-            if claim.uid in changed or claim.uid in self._left_out:
+            if claim.uid in changed:
                 self._wake(claim.key)
                 self._wake_rivals(claim)
 
@@ -325,16 +329,12 @@ class NodeTrust:
             self._wake(rival.key)
 
     def _entry(self, uid: str) -> TrustedRegistry | None:
-        return _by_uid(self.document).get(uid)
-
-
-def _by_uid(document: TrustDocument) -> dict[str, TrustedRegistry]:
-    return {entry.uid: entry for entry in document.registries}
+        return self.document.by_uid.get(uid)
 
 
 def _withdraws(before: TrustDocument, after: TrustDocument) -> bool:
     """Whether a registry or a name is taken out, or nodes are to change nothing for it any more."""
-    new = _by_uid(after)
+    new = after.by_uid
     return any(
         entry.uid not in new
         or set(entry.names) - set(new[entry.uid].names)

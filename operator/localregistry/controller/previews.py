@@ -43,7 +43,8 @@ class Previews:
 
 def collect(fleet: Fleet, uid: str, document: TrustDocument, selector: Selector) -> Previews:
     """The answers of the nodes that count, for the registry as it is previewed now."""
-    wanted = {e.uid: e.digest() for e in document.registries if e.preview}.get(uid)
+    entry = document.by_uid.get(uid)
+    wanted = entry.digest() if entry and entry.preview else None
     same: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     failing: list[NodeFailure] = []
     desired, answered = 0, 0

@@ -66,8 +66,7 @@ def exposed(registry: LocalRegistry, ingress: Body | None, *, age: float) -> Con
     """From the Ingress; `age` is its age in seconds."""
     if ingress is None:
         return _exposed(TRUE, Reason.INGRESS_DISABLED, "There is no Ingress: it is not asked for")
-    addresses = ((ingress.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
-    if addresses:
+    if addresses := admitted(ingress):
         first = addresses[0].get("ip") or addresses[0].get("hostname") or "an address"
         message = f"The Ingress serves {registry.spec.host} at {first}"
         return _exposed(TRUE, Reason.INGRESS_ADMITTED, message)
@@ -81,6 +80,17 @@ def exposed(registry: LocalRegistry, ingress: Body | None, *, age: float) -> Con
         "spec.ingress.className"
     )
     return _exposed(FALSE, Reason.INGRESS_NOT_ADMITTED, message)
+
+
+def admitted(ingress: Body) -> list[Body]:
+    """The addresses that a controller has given it; none before one has taken it."""
+    return ((ingress.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+
+
+def stopped(why: str) -> Condition | None:
+    """Exposed where a push through the Ingress would fail."""
+    message = f"A push through the Ingress fails: {why}"
+    return _exposed(FALSE, Reason.PUSH_STOPPED, message) if why else None
 
 
 def nodes(summary: NodesSummary, selector: Selector) -> Condition:

@@ -5,21 +5,23 @@ the status once. Level-triggered: it may run at any time and as often as anybody
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from localregistry.controller import naming
+from localregistry.controller.census import Census
 from localregistry.controller.children import owner_uid
+from localregistry.controller.claims import Key
 from localregistry.controller.events import Events
+from localregistry.controller.failedpulls import FailedPulls
 from localregistry.controller.finalizer import Finalizer
-from localregistry.controller.fleet import NodesSummary
-from localregistry.controller.grants import Key
+from localregistry.controller.frontdoors import FrontDoors
 from localregistry.controller.hearing import Hearing
+from localregistry.controller.hosting import Hosting
 from localregistry.controller.kinds import LOCAL_REGISTRY, SERVICE, Kind
 from localregistry.controller.kube import Api
-from localregistry.controller.metrics import NodeState
 from localregistry.controller.news import Echoes
 from localregistry.controller.nodetrust import NodeTrust
-from localregistry.controller.status import complete
+from localregistry.controller.status import complete, node_counts
 from localregistry.controller.statuswriter import StatusWriter
 from localregistry.controller.steps import Steps
 from localregistry.controller.usages import Usages
@@ -49,20 +51,30 @@ class Reconciler:
         usages: Usages | None = None,
         echoes: Echoes | None = None,
         hearing: Hearing | None = None,
+        hosting: Hosting | None = None,
+        pulls: FailedPulls | None = None,
+        doors: FrontDoors | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
         self._trust = trust
         self._policy = config.host_policy
         self._usages = usages
+        self._pulls = pulls
+        self._hosting = hosting or Hosting(api, config, trust, wake=lambda key: None)
         self._echoes = echoes = echoes or Echoes()
         self._steps = Steps(
-            *(api, config, trust), push=push, echoes=echoes, hearing=hearing, clock=clock
+            *(api, config, trust),
+            push=push,
+            echoes=echoes,
+            hearing=hearing,
+            doors=doors,
+            clock=clock,
         )
         self._status = StatusWriter(api, posts, wrote=echoes.wrote, clock=clock)
         self._finalizer = Finalizer(api, trust, posts)
         self._uids: dict[Key, str] = {}
-        self._summaries: dict[str, NodesSummary] = {}
+        self.census = Census()
 
     async def reconcile(self, key: Key) -> float | None:
         """When to look again unasked, in seconds, if at all.
@@ -76,7 +88,7 @@ class Reconciler:
             # Gone, maybe with its finalizer stripped, or a namesake in its place.
             self._forget(key)
         if body is None:
-            self._trust.drop(key)
+            self._drop(key)
             return None
         self._uids[key] = body["metadata"]["uid"]
         try:
@@ -86,6 +98,7 @@ class Reconciler:
             return await self._invalid(key, body, str(error))
         if registry.deleted or registry.spec.suspend:
             self._steps.at_rest(registry.uid)
+            self.census.forget(registry.uid)
         if registry.deleted:
             return await self._finish(key, body, registry)
         if registry.spec.suspend:
@@ -95,14 +108,21 @@ class Reconciler:
             self._echoes.wrote(registry.uid, body)
         work = Work(body, registry, self._trust.seen(registry))
         await self._steps.run(work, new=new)
-        self._summaries.pop(registry.uid, None)
-        if work.findings.nodes:
-            self._summaries[registry.uid] = work.findings.nodes
+        self._hosting.seen(registry)
+        work.findings.add(ConditionType.EXPOSED, self._hosting.verdict(key))
         if self._usages:
             available = work.findings.conditions[ConditionType.REGISTRY_AVAILABLE].is_true
             address = work.claim.address if available else ""
-            work.findings.usage = self._usages.observe(registry, address=address)
+            work.findings.usage = self._usages.observe(
+                registry, address=address, nodes=node_counts(registry, work.findings)
+            )
+        if self._pulls:
+            told, again = self._pulls.words(key, tuple(map(str, registry.spec.hosts)))
+            work.findings.add(ConditionType.NODES_READY, told)
+            if again is not None:
+                work.within(again)
         complete(registry, work.findings)
+        self.census.put(registry.uid, work.findings)
         if new and work.findings.conditions[ConditionType.READY].status is ConditionStatus.UNKNOWN:
             # Its children were asked for a moment ago, and nothing is known of them yet: those of
             # others come first.
@@ -120,28 +140,26 @@ class Reconciler:
             return {uid: key for key, uid in self._uids.items()}
         return self._steps.children.known(kind)
 
-    def nodes(self) -> Mapping[NodeState, int]:
-        """The nodes by how far they are, summed over the registries that configure nodes."""
-        summaries = self._summaries.values()
-        return {
-            NodeState.READY: sum(summary.ready for summary in summaries),
-            NodeState.FAILING: sum(len(summary.failing) for summary in summaries),
-            NodeState.WAITING: sum(len(summary.waiting) for summary in summaries),
-        }
-
     async def _finish(self, key: Key, body: Body, registry: LocalRegistry | None) -> float | None:
         """Deletion: the trust goes first, and no child is made again."""
-        self._trust.drop(key)
+        self._drop(key)
         again = await self._finalizer.finish(body, registry)
         if again is None:
             self._forget(key)
         return again
 
+    def _drop(self, key: Key) -> None:
+        """It claims nothing any more: it is gone, going, or cannot be read."""
+        self._trust.drop(key)
+        self._hosting.drop(key)
+        if self._pulls:
+            self._pulls.forget(key)
+
     def _forget(self, key: Key) -> None:
         """Nothing is kept of a UID that is gone: no part may grow with what has been."""
         uid = self._uids.pop(key, None)
         if uid:
-            self._summaries.pop(uid, None)
+            self.census.forget(uid)
             self._steps.forget(uid)
             self._status.forget(uid)
             self._finalizer.forget(uid)
@@ -155,6 +173,7 @@ class Reconciler:
         What the policy grants no longer is withdrawn all the same: it is not the tenant's to keep.
         """
         self._trust.frozen(registry, address=await self._lost_address(registry))
+        self._hosting.seen(registry)
         refused = self._policy.refused(registry.namespace, registry.spec.hosts)
         conditions: list[Condition] = []
         if refused and registry.spec.nodes.management is not Management.UNMANAGED:
@@ -180,9 +199,10 @@ class Reconciler:
         """What an older CRD let pass, say: nothing is applied, and nothing trusted any more."""
         if body["metadata"].get("deletionTimestamp"):
             return await self._finish(key, body, None)
-        self._trust.drop(key)
+        self._drop(key)
         condition = Condition(
             ConditionType.READY, ConditionStatus.FALSE, Reason.INVALID_SPEC, message
         )
+        self.census.put_conditions(body["metadata"]["uid"], condition)
         await self._status.write_conditions(body, [condition])
         return None

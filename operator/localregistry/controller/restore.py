@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 
+from localregistry.controller.main import truth
 from localregistry.resources.config import OperatorConfig
 from localregistry.trust import AGENT_PORT
 
@@ -72,6 +73,13 @@ def parse(argv: list[str], environ: Mapping[str, str]) -> argparse.Namespace:
         action="store_true",
         help="go on without the nodes that did not; manifests/clean-nodes.yaml cleans them",
     )
+    parser.add_argument(
+        "--local-registry-hosting",
+        type=truth,
+        default=environ.get("LOCAL_REGISTRY_HOSTING") or "false",
+        help="true: the operator was told so too; its ConfigMap kube-public/local-registry-hosting"
+        " goes [$LOCAL_REGISTRY_HOSTING]",
+    )
     parser.add_argument("--acquire-seconds", type=_seconds, help=argparse.SUPPRESS)
     # For tests without a pod network, where agents share loopback's ports.
     parser.add_argument("--agent-port", type=int, default=AGENT_PORT, help=argparse.SUPPRESS)
@@ -91,6 +99,7 @@ async def restore(options: argparse.Namespace) -> int:
         identity=f"restore-{socket.gethostname()}-{os.getpid()}",
         seconds=options.seconds,
         force=options.force,
+        hosting=options.local_registry_hosting,
         agent_port=options.agent_port,
         acquire_seconds=options.acquire_seconds or leaving.ACQUIRE_SECONDS,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from localregistry.controller import previews, storageuse
@@ -45,6 +45,13 @@ class Findings:
     def put(self, condition: Condition) -> None:
         self.conditions[condition.type] = condition
 
+    def add(self, which: ConditionType, words: str) -> None:
+        """Says more in a condition that was found, if there is more to say."""
+        found = self.conditions.get(which)
+        if found and words:
+            message = f"{found.message}. {words}" if found.message else words
+            self.put(replace(found, message=message))
+
 
 def complete(registry: LocalRegistry, findings: Findings) -> None:
     """Adds what follows from the rest: Ready, NodesReady as it stood while nobody knows, and a
@@ -78,7 +85,7 @@ def build(registry: LocalRegistry, findings: Findings, *, now: str) -> dict[str,
             now=now,
         ),
         "url": f"{scheme}://{host}",
-        "endpoint": f"{names.child_name(registry.name)}.{registry.namespace}.svc:80",
+        "endpoint": names.endpoint(registry.namespace, registry.name),
         "storage": _storage(registry, findings),
         "nodes": _nodes(registry, findings),
     }
@@ -111,6 +118,13 @@ def _without_counts(status: Mapping[str, Any]) -> Any:
     stored = {k: v for k, v in (status.get("storage") or {}).items() if k not in _COUNTS}
     rest = {k: v for k, v in status.items() if k not in ("nodes", "conditions", "storage")}
     return rest, stored, conditions
+
+
+def node_counts(registry: LocalRegistry, findings: Findings) -> str:
+    """How many nodes are ready, of how many: `3/4`; `-` where nobody knows or none is to be."""
+    if registry.spec.nodes.management is not Management.MANAGED:
+        return "-"
+    return str(_nodes(registry, findings).get("summary") or "-")
 
 
 def _storage(registry: LocalRegistry, findings: Findings) -> dict[str, Any]:

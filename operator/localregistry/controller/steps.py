@@ -15,6 +15,7 @@ from localregistry.controller import lostnode, readiness
 from localregistry.controller.causes import Causes
 from localregistry.controller.children import BeingDeleted, Children, NameConflict
 from localregistry.controller.errors import ApiError
+from localregistry.controller.frontdoors import FrontDoors
 from localregistry.controller.hearing import Hearing
 from localregistry.controller.kinds import DEPLOYMENT, INGRESS, SERVICE
 from localregistry.controller.kube import Api
@@ -50,12 +51,14 @@ class Steps:
         push: Callable[[str, str], Awaitable[bool]],
         echoes: Echoes | None = None,
         hearing: Hearing | None = None,
+        doors: FrontDoors | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
         self._config = config
         self._trust = trust
         self._push = push
+        self._doors = doors
         self._clock = clock
         self._children = Children(api, echoes)
         self._causes = Causes(api, hearing=hearing, clock=clock)
@@ -100,11 +103,13 @@ class Steps:
     def at_rest(self, uid: str) -> None:
         """Nothing is done about this LocalRegistry for now: nobody asks why it is not well."""
         self._causes.forget(uid)
+        if self._doors:
+            self._doors.forget(uid)
 
     def forget(self, uid: str) -> None:
         """This LocalRegistry is going."""
         self._children.forget(uid)
-        self._causes.forget(uid)
+        self.at_rest(uid)
         self._pushed.discard(uid)
         self._deployed.pop(uid, None)
         self._refused_since.pop(uid, None)
@@ -150,16 +155,31 @@ class Steps:
     async def _exposure(self, work: Work) -> None:
         naming = self._naming(work)
         registry = naming.served
-        wanted = None if naming.host else ingress.build(registry, self._config)
+        deployed = self._deployed.get(registry.uid)
+        page = deployed is None or rollout.has_page(deployed)
+        wanted = None if naming.host else ingress.build(registry, self._config, page=page)
         live = await self._children.reconcile(registry, INGRESS, wanted)
         if naming.host:
             work.found(ConditionType.EXPOSED, *naming.host)
             return
         age = self._clock() - epoch(live["metadata"].get("creationTimestamp")) if live else 0.0
         condition = readiness.exposed(registry, live, age=age)
+        condition = self._through(work, registry, live) or condition
         work.findings.put(condition)
-        if not condition.is_true:
+        if not (condition.is_true or condition.reason is Reason.PUSH_STOPPED):
             work.within(LOOK_AGAIN)
+
+    def _through(self, work: Work, registry: LocalRegistry, live: Body | None) -> Condition | None:
+        """Exposed where a push through the Ingress was stopped. Begun only while the registry
+        answers: else it would be blamed on the front."""
+        if self._doors is None:
+            return None
+        if not (live and readiness.admitted(live)):
+            self._doors.forget(registry.uid)
+            return None
+        if work.findings.conditions[ConditionType.REGISTRY_AVAILABLE].is_true:
+            return readiness.stopped(self._doors.through(registry, live))
+        return readiness.stopped(self._doors.told(registry.uid))
 
     async def _nodes(self, work: Work) -> None:
         registry, which = work.registry, ConditionType.NODES_READY

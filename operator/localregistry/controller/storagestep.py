@@ -11,8 +11,8 @@ from collections.abc import Callable
 from localregistry.controller import claimstate
 from localregistry.controller.causes import Causes
 from localregistry.controller.children import Children, owner_uid
+from localregistry.controller.claims import Claim
 from localregistry.controller.errors import ApiError
-from localregistry.controller.grants import Claim
 from localregistry.controller.kinds import CLAIM, CONFIG_MAP
 from localregistry.controller.kube import Api
 from localregistry.controller.work import LOOK_AGAIN, Body, Work

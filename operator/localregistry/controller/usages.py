@@ -2,6 +2,9 @@
 
 By the Service, so that no right on pods is needed. Nothing of it ever makes a registry less ready:
 who does not answer is asked again later, and after five minutes no figure is told any more.
+
+The question says how many nodes are ready, for the registry's page: so the container needs no right
+in the API, and no count is written anywhere for it.
 """
 
 from __future__ import annotations
@@ -15,12 +18,12 @@ from dataclasses import dataclass, replace
 
 import aiohttp
 
-from localregistry.controller.grants import Key
+from localregistry.controller.claims import Key
 from localregistry.controller.storageuse import Found, Silent, Told
 from localregistry.controller.workqueue import WorkQueue
 from localregistry.resources import service
 from localregistry.spec.registry import LocalRegistry
-from localregistry.usage.report import PATH, Unreadable, Usage
+from localregistry.usage.report import NODES, PATH, Unreadable, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -34,18 +37,22 @@ EVERY_SECONDS = 45.0
 # A registry that has just become available: kube-proxy may not have written its rules yet.
 RETRY_SECONDS = 2.0
 SILENT_SECONDS = 300.0
+# Other counts of nodes are told before the next question is due, and few times for many changes.
+NEWS_SECONDS = 10.0
+NO_COUNTS = "-"
 # An answer has some 200 bytes.
 MAX_ANSWER = 4096
 
 
 @dataclass(frozen=True)
 class Target:
-    """A registry to ask: where, and what its status says."""
+    """A registry to ask: where, what its status says, and what to tell: `3/4` of the nodes."""
 
     key: Key
     address: str
     port: int
     told: Told
+    nodes: str = NO_COUNTS
 
 
 @dataclass(frozen=True)
@@ -81,8 +88,9 @@ class Usages:
         self._failed: dict[str, int] = {}
         self._queue: WorkQueue[str] = WorkQueue()
 
-    def observe(self, registry: LocalRegistry, *, address: str) -> Found:
-        """What is known of this registry's volume; with an address it is asked from now on."""
+    def observe(self, registry: LocalRegistry, *, address: str, nodes: str = NO_COUNTS) -> Found:
+        """What is known of this registry's volume; with an address it is asked from now on, and
+        told how many nodes are ready: `3/4`."""
         found = self.of(registry.uid)
         if address:
             self.follow(
@@ -91,14 +99,19 @@ class Usages:
                 address=address,
                 port=service.usage_port(registry),
                 told=Told.by(registry.status).after(found),
+                nodes=nodes,
             )
         return found
 
-    def follow(self, uid: str, key: Key, *, address: str, port: int, told: Told) -> None:
+    def follow(
+        self, uid: str, key: Key, *, address: str, port: int, told: Told, nodes: str = NO_COUNTS
+    ) -> None:
         """Ask this registry from now on; `told` is what its status says or is about to say."""
-        fresh = uid not in self._targets
-        self._targets[uid] = Target(key, address, self._port or port, told)
-        if fresh:
+        before = self._targets.get(uid)
+        self._targets[uid] = Target(key, address, self._port or port, told, nodes)
+        if before and before.nodes != nodes:
+            self._queue.add_after(uid, NEWS_SECONDS)
+        if not before:
             self._known[uid] = Known(None, self._clock())
             # After a start of the operator nobody waits for figures that stand already.
             self._queue.add_after(uid, random.uniform(0, self._every) if told.used else 0.0)
@@ -164,7 +177,10 @@ class Usages:
         try:
             # No redirect: what answers may be anybody's, and must not send the operator elsewhere.
             async with self._session.get(
-                f"http://{host}:{target.port}{PATH}", timeout=TIMEOUT, allow_redirects=False
+                f"http://{host}:{target.port}{PATH}",
+                params={NODES: target.nodes},
+                timeout=TIMEOUT,
+                allow_redirects=False,
             ) as answer:
                 if answer.status != 200:
                     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from localregistry.controller.grants import Claim
+from localregistry.controller.claims import Claim
 from localregistry.controller.status import Findings
 from localregistry.spec.conditions import Condition, ConditionStatus, ConditionType
 from localregistry.spec.reasons import Reason

@@ -23,7 +23,8 @@ class OperatorConfig:
     registry's pod takes those of its own resource. `agent_privileged=False` gives the agent the
     least that works: root in the host's pid namespace, and no capability. `agent_resources` are the
     requests and limits of its container, as in a pod. `host_policy`: which namespaces may declare
-    which hosts.
+    which hosts. `hosting`: the one LocalRegistry that is annotated for it is named to tools, in
+    kube-public, with `hosting_help` as the address of a page for those who cannot push ("": none).
     """
 
     namespace: str = "localregistry-system"
@@ -36,3 +37,5 @@ class OperatorConfig:
         default_factory=lambda: AGENT_RESOURCES
     )
     host_policy: HostPolicy = field(default_factory=HostPolicy)
+    hosting: bool = False
+    hosting_help: str = ""

@@ -14,14 +14,20 @@ from .meta import child_metadata, registry_selector
 HTTP_PORT = 80
 HTTP_PORT_NAME = "http"
 HTTPS_PORT = 443
+PAGE_PORT_NAME = "page"
 
 
 def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | None:
-    """A Service whose ports all lead to the registry's plain-http port, but the one for usage."""
+    """A Service whose ports all lead to the registry's plain-http port, but those for usage and
+    for the page."""
     asked = registry.spec.service
     ports = [_port(number) for number in sorted(_ports(registry))]
     if asked.node_port:
         next(port for port in ports if port["port"] == asked.port)["nodePort"] = asked.node_port
+    ports.append(_beside(USAGE_PORT_NAME, usage_port(registry), USAGE_PORT_NAME))
+    if registry.spec.page.enabled:
+        # By number: a port in the pod's template would restart each registry once.
+        ports.append(_beside(PAGE_PORT_NAME, page_port(registry), report.PAGE_PORT))
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -29,7 +35,7 @@ def build(registry: LocalRegistry, config: OperatorConfig) -> dict[str, Any] | N
         "spec": {
             "type": asked.type.value,
             "selector": registry_selector(registry),
-            "ports": [*ports, _usage(usage_port(registry))],
+            "ports": ports,
         },
     }
 
@@ -42,8 +48,16 @@ def serves(live: dict[str, Any], registry: LocalRegistry) -> bool:
 
 def usage_port(registry: LocalRegistry) -> int:
     """Where the operator asks how much is used: 9810, or the next that no name of it needs."""
-    taken = _ports(registry)
-    return next(number for number in range(report.PORT, 65536) if number not in taken)
+    return _free(report.PORT, _ports(registry))
+
+
+def page_port(registry: LocalRegistry) -> int:
+    """Where the Ingress leads people: 9811, or the next that nothing else of it needs."""
+    return _free(report.PAGE_PORT, _ports(registry) | {usage_port(registry)})
+
+
+def _free(first: int, taken: set[int]) -> int:
+    return next(number for number in range(first, 65536) if number not in taken)
 
 
 def _ports(registry: LocalRegistry) -> set[int]:
@@ -70,11 +84,12 @@ def _port(number: int) -> dict[str, Any]:
     }
 
 
-def _usage(number: int) -> dict[str, Any]:
+def _beside(name: str, number: int, target: str | int) -> dict[str, Any]:
+    """A port of the container beside the registry."""
     return {
-        "name": USAGE_PORT_NAME,
+        "name": name,
         "port": number,
-        "targetPort": USAGE_PORT_NAME,
+        "targetPort": target,
         "protocol": "TCP",
         "appProtocol": "http",
     }

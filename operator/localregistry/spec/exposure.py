@@ -1,4 +1,4 @@
-"""`spec.ingress` and `spec.service`: the ways to the registry from outside a node."""
+"""`spec.ingress`, `spec.service` and `spec.page`: the ways to the registry from outside a node."""
 
 from __future__ import annotations
 
@@ -86,6 +86,18 @@ class Service:
         if service.node_port and service.type is ServiceType.CLUSTER_IP:
             raise InvalidSpec(f"{fields.path}: {NODE_PORT_FAULT}")
         return service
+
+
+@dataclass(frozen=True)
+class Page:
+    """What people see at the registry's host."""
+
+    enabled: bool = True
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Page:
+        """Raises InvalidSpec."""
+        return cls(enabled=fields.flag("enabled", default=True))
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,14 @@ OWNER_UID_ANNOTATION = f"{GROUP}/owner-uid"
 OWNER_NAME_ANNOTATION = f"{GROUP}/owner-name"
 # Set by a user whose claim was lost: go on with an empty volume.
 ACCEPT_DATA_LOSS_ANNOTATION = f"{GROUP}/accept-data-loss"
+# "true", set by a user: Tilt, ctlptl and their like shall find it, see resources/hosting.py.
+HOSTING_ANNOTATION = f"{GROUP}/local-registry-hosting"
 # On the pod template: a changed configuration makes a new pod.
 CONFIG_CHECKSUM_ANNOTATION = f"{GROUP}/config-checksum"
 # On the registry's Deployment: see resources/rollout.py.
 TEMPLATE_ANNOTATION = f"{GROUP}/template"
 USAGE_IMAGE_ANNOTATION = f"{GROUP}/usage-image"
+USAGE_PAGE_ANNOTATION = f"{GROUP}/usage-page"
 
 _SUFFIX = "-registry"
 # A Service's name is a DNS-1035 label and at most 63 characters; all children share one name.
@@ -54,6 +57,11 @@ def child_name(name: str) -> str:
     if not beginning[:1].isalpha():
         beginning = f"r{beginning}"
     return beginning[: _MAX_LABEL - len(ending)].rstrip("-") + ending
+
+
+def endpoint(namespace: str, name: str) -> str:
+    """Where pods reach the registry of this LocalRegistry: host and port."""
+    return f"{child_name(name)}.{namespace}.svc:80"
 
 
 def instance_label(name: str) -> str:

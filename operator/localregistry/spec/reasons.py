@@ -11,8 +11,7 @@ class Reason(StrEnum):
     # Ready, and any condition before its first finding
     RECONCILING = "Reconciling"  # seen, not yet judged
     READY = "Ready"  # storage, registry and nodes are ready
-    SUSPENDED = "Suspended"  # spec.suspend: nothing is touched
-    TERMINATING = "Terminating"  # being deleted: trust is withdrawn from the nodes
+    TERMINATING = "Terminating"  # its namespace goes; as an Event: nodes have forgotten the name
     OPERATOR_REMOVED = "OperatorRemoved"  # written by `restore`: nobody looks after it any more
 
     # Any condition: why nothing could be done
@@ -22,7 +21,6 @@ class Reason(StrEnum):
     HOST_NOT_ALLOWED = "HostNotAllowed"  # hostPolicy grants the namespace no such host or alias
     APPLY_FAILED = "ApplyFailed"  # the API server refused a child
     FORBIDDEN = "Forbidden"  # the operator lacks a right, named in the message
-    API_UNAVAILABLE = "APIUnavailable"  # the API server did not answer in time
 
     # StorageReady
     CLAIM_BOUND = "ClaimBound"  # the claim is bound to a volume
@@ -56,6 +54,7 @@ class Reason(StrEnum):
     # Exposed
     INGRESS_ADMITTED = "IngressAdmitted"  # a controller wrote the Ingress's address
     INGRESS_NOT_ADMITTED = "IngressNotAdmitted"  # no controller took the Ingress
+    PUSH_STOPPED = "PushStopped"  # a push through the Ingress would fail, and by what
     INGRESS_PENDING = "IngressPending"  # a controller has some time to take it
     INGRESS_DISABLED = "IngressDisabled"  # spec.ingress.enabled is false
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .exposure import Ingress, Service
+from .exposure import Ingress, Page, Service
 from .fields import Fields, InvalidSpec
 from .hosts import Host, InvalidHost
 from .nodes import Nodes
@@ -39,6 +39,7 @@ class LocalRegistrySpec:
     storage: Storage = field(default_factory=Storage)
     ingress: Ingress = field(default_factory=Ingress)
     service: Service = field(default_factory=Service)
+    page: Page = field(default_factory=Page)
     nodes: Nodes = field(default_factory=Nodes)
     suspend: bool = False
 
@@ -69,6 +70,7 @@ class LocalRegistrySpec:
             ),
             ingress=Ingress.from_fields(fields.object("ingress")),
             service=Service.from_fields(fields.object("service")),
+            page=Page.from_fields(fields.object("page")),
             nodes=Nodes.from_fields(fields.object("nodes")),
             suspend=fields.flag("suspend", default=False),
         )

@@ -10,6 +10,10 @@ from typing import Any
 
 PORT = 9810
 PATH = "/usage"
+# The page for people, a port of its own: however many look, the operator is answered.
+PAGE_PORT = 9811
+# What the operator says along with its question, `?nodes=3/4`: ready, and how many shall be.
+NODES = "nodes"
 
 # No file system has more bytes or inodes.
 _MOST = 2**64

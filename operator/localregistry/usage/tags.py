@@ -14,7 +14,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from localregistry.usage.blobs import MAX_DEPTH, REPOSITORIES
 
@@ -24,6 +25,8 @@ FORMAT = 1
 MAX_TAGS = 10_000
 # However many ask, and however often: a walk over 10,000 tags takes some tenths of a second.
 FRESH_SECONDS = 10.0
+# While a walk is under way people are shown what was found so long ago at most.
+STALE_SECONDS = 60.0
 # A digest with the longest name of an algorithm, and then some.
 _MAX_LINK = 256
 
@@ -34,6 +37,13 @@ class Busy(Exception):
     """Somebody else's question is being answered."""
 
 
+class Listing(NamedTuple):
+    """Sorted by repository and tag; not `complete` where there are more than MAX_TAGS."""
+
+    tags: Sequence[Tag]
+    complete: bool
+
+
 class Tags:
     """Answers from one walk for `FRESH_SECONDS`. One walk at a time, and nobody waits for it: where
     the storage hangs, only the one who asked hangs with it."""
@@ -42,23 +52,32 @@ class Tags:
         self._root = root
         self._clock = clock
         self._walking = threading.Lock()
-        self._answer: tuple[float, str] | None = None
+        self._found: tuple[float, Listing] | None = None
+
+    def listing(self) -> Listing:
+        """Raises Busy, and OSError where the storage is sick."""
+        if not self._walking.acquire(blocking=False):
+            found = self._found
+            if found and self._clock() - found[0] < STALE_SECONDS:
+                return found[1]
+            raise Busy("the tags are being read: ask again")
+        try:
+            if self._found is None or self._clock() - self._found[0] >= FRESH_SECONDS:
+                self._found = (self._clock(), self._read())
+            return self._found[1]
+        finally:
+            self._walking.release()
 
     def to_json(self) -> str:
         """`{format, complete, tags: [[repository, tag, digest, seconds since 1970]]}`.
 
-        Raises Busy, and OSError where the storage is sick.
+        Raises as `listing` does.
         """
-        if not self._walking.acquire(blocking=False):
-            raise Busy("the tags are being read: ask again")
-        try:
-            if self._answer is None or self._clock() - self._answer[0] >= FRESH_SECONDS:
-                self._answer = (self._clock(), self._read())
-            return self._answer[1]
-        finally:
-            self._walking.release()
+        found = self.listing()
+        body = {"format": FORMAT, "complete": found.complete, "tags": found.tags}
+        return json.dumps(body, separators=(",", ":"))
 
-    def _read(self) -> str:
+    def _read(self) -> Listing:
         found: list[Tag] = []
         complete = True
         for tag in walk("/".join((self._root, *REPOSITORIES))):
@@ -66,8 +85,7 @@ class Tags:
                 complete = False
                 break
             found.append(tag)
-        body = {"format": FORMAT, "complete": complete, "tags": sorted(found)}
-        return json.dumps(body, separators=(",", ":"))
+        return Listing(sorted(found), complete)
 
 
 def walk(folder: str, name: str = "", depth: int = MAX_DEPTH) -> Iterator[Tag]:

@@ -9,7 +9,7 @@ import pytest
 
 from bench import restarts
 from bench.control_plane import most_within
-from bench.controller import changes, lists_beside_the_resync
+from bench.controller import changes, lists_beside_the_resync, writes_beside_the_resync
 from bench.figures import Figure, percentile, table
 
 JUDGED = {
@@ -82,6 +82,38 @@ def test_lists_that_no_resync_accounts_for(
     lists: dict[str, int], seconds: float, beside: int
 ) -> None:
     assert lists_beside_the_resync(Counter(lists), seconds) == beside
+
+
+LOOK, APPLY, STATUS = ("list", "localregistries"), ("patch", "services"), ("patch", "x", "status")
+
+
+@pytest.mark.parametrize(
+    ("asked", "beside"),
+    [
+        ([], 0),
+        ([LOOK, APPLY, APPLY], 1),
+        ([LOOK, LOOK, APPLY, APPLY], 0),
+        ([APPLY], 1),
+        ([LOOK, STATUS], 1),
+        ([LOOK, ("create", "events")], 1),
+        ([LOOK, ("get", "services"), ("list", "nodes")], 0),
+    ],
+    ids=[
+        "nothing",
+        "one apply more than resyncs",
+        "two resyncs",
+        "an apply without one",
+        "a status",
+        "an object made",
+        "reads",
+    ],
+)
+def test_writes_that_no_resync_accounts_for(asked: list[tuple[str, ...]], beside: int) -> None:
+    events = [
+        {"verb": verb, "objectRef": {"resource": resource, "name": "a", "subresource": sub}}
+        for verb, resource, sub in (((*one, "")[:3]) for one in asked)
+    ]
+    assert writes_beside_the_resync(events) == beside
 
 
 def test_the_99th_percentile_of_few_is_the_slowest() -> None:

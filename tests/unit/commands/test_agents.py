@@ -12,6 +12,8 @@ from localregistry.resources import node_agent
 from localregistry.trust import TASK_ANNOTATION, NodeReason, NodeResult, Report, Task
 from unit.commands.standin import StandIn, listed, refusal
 
+pytestmark = pytest.mark.ux
+
 PODS = "/api/v1/namespaces/system/pods"
 REPORT = Report("r2", "docker://28", {"uid": NodeResult(NodeReason.PENDING, "at it")})
 

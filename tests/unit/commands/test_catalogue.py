@@ -12,6 +12,8 @@ from localregistry.commands.catalogue import Tag
 from localregistry.commands.problems import Problem
 from unit.commands.standin import StandIn, refusal
 
+pytestmark = pytest.mark.ux
+
 HTTP = "/api/v1/namespaces/team/services/dev-registry:http/proxy"
 TAGS = "/api/v1/namespaces/team/services/dev-registry:usage/proxy/tags"
 

@@ -17,6 +17,8 @@ from localregistry.commands.problems import Problem, Refused, Unavailable
 from unit.commands.standin import Answer, StandIn, listed, refusal
 from unit.spec.bodies import body
 
+pytestmark = pytest.mark.ux
+
 OPERATOR = Path(__file__).resolve().parents[3] / "operator"
 LISTED = "/apis/localregistry.dev/v1alpha1/namespaces/team/localregistries"
 

@@ -13,6 +13,8 @@ from localregistry import cli
 from localregistry.commands import main, options, screen
 from localregistry.commands.problems import Problem
 
+pytestmark = pytest.mark.ux
+
 
 def commands() -> dict[str, argparse.ArgumentParser]:
     [action] = [a for a in main.parser()._actions if isinstance(a, argparse._SubParsersAction)]

@@ -14,6 +14,8 @@ import pytest
 from localregistry.commands import completion, main
 from localregistry.commands.problems import Problem
 
+pytestmark = pytest.mark.ux
+
 # Presses the key: the words so far, the last of which is to be completed.
 PRESS = """
 source "$1"; shift

@@ -10,6 +10,8 @@ import yaml
 from localregistry.commands import cures, rights
 from localregistry.spec.reasons import Reason
 
+pytestmark = pytest.mark.ux
+
 GOOD = {
     Reason.READY,
     Reason.CLAIM_BOUND,

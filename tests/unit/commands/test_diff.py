@@ -10,11 +10,15 @@ import pytest
 from localregistry.commands import diff
 from localregistry.commands.changes import Change, changes
 from localregistry.commands.problems import Problem
+from localregistry.resources import ingress
 from localregistry.resources.children import CHILDREN
 from localregistry.resources.config import OperatorConfig
+from localregistry.spec.names import USAGE_PAGE_ANNOTATION
 from localregistry.spec.registry import LocalRegistry
 from unit.commands.examples import condition, registry
 from unit.commands.standin import StandIn, listed, refusal
+
+pytestmark = pytest.mark.ux
 
 Body = dict[str, Any]
 CONFIG = OperatorConfig()
@@ -178,3 +182,17 @@ def test_without_the_operators_images_there_is_no_answer(answer: Any, words: str
 )
 def test_files_are_told_from_names(target: str, expected: bool) -> None:
     assert diff.is_file(target) is expected
+
+
+def test_while_an_image_of_before_the_page_is_kept_its_ingress_stays_too() -> None:
+    world = World(registry())
+    kept = world.live["Deployment"]
+    del kept["metadata"]["annotations"][USAGE_PAGE_ANNOTATION]
+    kept["status"] = {"availableReplicas": 1}
+    plain = ingress.build(world.registry, CONFIG, page=False)
+    assert plain is not None
+    world.live["Ingress"] = plain
+    newer = OperatorConfig(agent_image="agent:newer")
+    assert world.changes(config=newer) == []
+    del kept["status"]
+    assert [change.kind for change in world.changes(config=newer)] == ["Deployment", "Ingress"]

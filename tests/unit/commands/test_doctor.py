@@ -21,6 +21,8 @@ from unit.commands.surveys import DOOR, agent, children, survey
 from unit.commands.test_view import on_terminal
 from unit.golden import assert_golden
 
+pytestmark = pytest.mark.ux
+
 Break = Callable[[Survey], Any]
 
 

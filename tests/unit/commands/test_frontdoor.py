@@ -12,6 +12,8 @@ import pytest
 from localregistry.commands import frontdoor
 from unit.commands.examples import registry
 
+pytestmark = pytest.mark.ux
+
 INGRESS = {"spec": {}, "status": {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}}}
 NOWHERE = "registry.example.invalid"
 

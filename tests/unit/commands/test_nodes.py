@@ -12,6 +12,8 @@ from localregistry.trust import NodeReason, NodeResult, Report
 from unit.commands.examples import NODES, condition, failing, node, registry
 from unit.spec.bodies import UID
 
+pytestmark = pytest.mark.ux
+
 PENDING = {
     "conditions": [condition("NodesReady", "Unknown", "NodesPending", "1/3 nodes can pull")],
     "nodes": {"desired": 3, "ready": 1, "summary": "1/3"},

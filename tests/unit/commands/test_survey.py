@@ -13,6 +13,8 @@ from localregistry.commands.rights import Right
 from unit.commands.examples import NODES, registry
 from unit.commands.standin import StandIn, listed, refusal
 
+pytestmark = pytest.mark.ux
+
 GROUP = "/apis/localregistry.dev/v1alpha1"
 LISTED = f"{GROUP}/localregistries"
 OPERATORS = "/apis/apps/v1/namespaces/system/deployments"

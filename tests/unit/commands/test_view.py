@@ -14,6 +14,8 @@ from localregistry.commands.screen import Part
 from unit.commands.examples import CATALOGUE, NODES, NOW, registry
 from unit.golden import assert_golden
 
+pytestmark = pytest.mark.ux
+
 
 def on_terminal(parts: list[Part]) -> str:
     """As rich draws it; without the blanks that it puts to the end of lines."""

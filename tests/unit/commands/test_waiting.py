@@ -19,6 +19,8 @@ from unit.commands.standin import StandIn, listed
 from unit.commands.test_view import on_terminal
 from unit.golden import assert_golden
 
+pytestmark = pytest.mark.ux
+
 ONE = "/apis/localregistry.dev/v1alpha1/namespaces/registries/localregistries/dev"
 
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from localregistry.controller.claims import Claim, Claims, Key
 from localregistry.controller.fleet import Fleet
-from localregistry.controller.grants import Claim, Claims, Key
 from localregistry.controller.nodetrust import NodeTrust
 from localregistry.resources import probe_image
 from localregistry.resources.config import OperatorConfig

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from localregistry.controller.grants import Claim, Claims, decide
+from localregistry.controller.claims import Claim, Claims
+from localregistry.controller.grants import decide
 from localregistry.spec.hosts import Host
 from localregistry.trust import TrustDocument
 

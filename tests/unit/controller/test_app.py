@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -13,12 +14,13 @@ import pytest
 
 from localregistry.controller import app
 from localregistry.controller.app import TRUST, Controller
+from localregistry.controller.claims import Key
 from localregistry.controller.errors import ApiError
-from localregistry.controller.grants import Key
+from localregistry.controller.hosting import HOSTING
 from localregistry.controller.kinds import LOCAL_REGISTRY, NODE, Kind
 from localregistry.controller.settings import Settings
 from localregistry.controller.workqueue import WorkQueue
-from localregistry.resources import trust_config
+from localregistry.resources import hosting, trust_config
 from localregistry.spec.registry import LocalRegistry
 from unit.controller.bodies import (
     CONFIG,
@@ -213,6 +215,24 @@ async def test_a_list_anew_takes_in_what_is_there_and_wakes_it(
     woken = {await ready(controller) for _ in range(6)}
     names = ("dev", "asleep", "going", "broken")
     assert woken == {TRUST, None, *((NAMESPACE, name) for name in names)}
+
+
+async def test_what_tools_read_is_looked_at_where_it_is_turned_on(api: StandInApi) -> None:
+    """Else a run that asks nothing would pass for one that ended well, and keep an alert silent."""
+    settings = Settings(config=replace(CONFIG, hosting=True), identity="op-1")
+    async with aiohttp.ClientSession() as session:
+        controller = Controller(api, session, settings)
+        await controller._relist()
+        assert {await ready(controller) for _ in range(3)} == {HOSTING, TRUST, None}
+
+
+async def test_a_change_of_what_tools_read_is_looked_at(controller: Controller) -> None:
+    body = hosting.build(LocalRegistry.from_body(lreg()))
+    body["metadata"] |= {"uid": "c1", "resourceVersion": "5"}
+    controller._sinks().child(body)
+    assert controller._news._held.keys() == {HOSTING}
+    controller._news._deliver(HOSTING)
+    assert await ready(controller) == HOSTING
 
 
 async def test_a_list_anew_drops_the_claim_of_one_that_is_gone(

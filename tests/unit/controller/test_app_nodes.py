@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from localregistry.controller.app import Controller
-from localregistry.controller.grants import Key
+from localregistry.controller.claims import Key
 from localregistry.controller.kinds import POD
 from localregistry.controller.settings import Settings
 from localregistry.controller.workqueue import WorkQueue

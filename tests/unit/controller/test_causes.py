@@ -13,6 +13,8 @@ from localregistry.controller.work import LOOK_AGAIN
 from unit.controller.kubeevents import CRASH, UNSCHEDULABLE, deployment, event, warning
 from unit.controller.world import SIZE, World
 
+pytestmark = pytest.mark.ux
+
 NO_CLASS = 'storageclass.storage.k8s.io "nope" not found'
 
 

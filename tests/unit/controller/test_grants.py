@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from localregistry.controller.grants import Claim, decide
+from localregistry.controller.claims import Claim
+from localregistry.controller.grants import decide
 from localregistry.trust import TrustDocument
 from unit.controller.claimants import claim, claims, granted
 

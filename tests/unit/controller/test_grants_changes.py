@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from localregistry.controller.grants import Claim, Claims, decide, with_record, with_trust
+from localregistry.controller.claims import Claim, Claims
+from localregistry.controller.grants import decide, with_record, with_trust
 from localregistry.spec.hosts import Host
 from localregistry.spec.policy import HostPolicy
 from localregistry.trust import TrustDocument

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
 
-from localregistry.controller import hearing as module
+from localregistry.controller import listening as module
 from localregistry.controller.causes import HEARD_AGAIN, PATIENCE, READ_AGAIN
+from localregistry.controller.claims import Key
 from localregistry.controller.errors import ApiError
-from localregistry.controller.grants import Key
 from localregistry.controller.hearing import Hearing
 from localregistry.controller.kinds import DEPLOYMENT, EVENT, LOCAL_REGISTRY, Kind
 from unit.controller.bodies import CHILD, KEY, NAMESPACE, lreg, read, until
@@ -32,7 +32,13 @@ class Watched(StandInApi):
         self.running = 0
 
     async def watch(
-        self, kind: Kind, namespace: str, *, seconds: float, since: str | None = None
+        self,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        seconds: float,
+        since: str | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
         self.begun.append(since)
         if self.refused:

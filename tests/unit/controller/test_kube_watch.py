@@ -87,6 +87,16 @@ async def test_it_tells_that_it_has_begun_and_then_each_object(server: Server, a
     assert server.told == [], "the metric is of all requests but watches"
 
 
+async def test_all_namespaces_are_watched_for_what_has_certain_fields(
+    server: Server, api: Api
+) -> None:
+    fields = {"reason": "Failed", "regarding.kind": "Pod"}
+    assert [body async for body in api.watch(EVENT, None, seconds=30, fields=fields)] == [{}]
+    [asked] = server.asked
+    assert asked["path"] == "/apis/events.k8s.io/v1/events"
+    assert asked["fieldSelector"] == "reason=Failed,regarding.kind=Pod"
+
+
 async def test_it_is_resumed_where_it_was(server: Server, api: Api) -> None:
     assert await heard(api, since="7") == [{}]
     assert server.asked[0]["resourceVersion"] == "7"

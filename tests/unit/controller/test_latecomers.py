@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localregistry.controller.grants import Claim, Claims
+from localregistry.controller.claims import Claim, Claims
 from localregistry.controller.latecomers import late_names
 from localregistry.spec.hosts import Host
 from localregistry.trust import TrustDocument

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from localregistry.controller.metrics import Metrics, NodeState, Result, Sources, Subject
+from localregistry.controller.metrics import (
+    ConditionKey,
+    Metrics,
+    NodeState,
+    Result,
+    Sources,
+    Subject,
+    VolumeState,
+)
+from localregistry.spec.conditions import ConditionStatus, ConditionType
+from localregistry.trust import NodeReason
 from localregistry.version import VERSION
+
+pytestmark = pytest.mark.ux
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -24,6 +37,22 @@ def samples(metrics: Metrics) -> Samples:
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return samples(metrics).get((f"localregistry_{name}", frozenset(labels.items())))
+
+
+class Told:
+    """Counts as a test says."""
+
+    def __init__(
+        self,
+        nodes: Mapping[NodeState, int],
+        failing: Mapping[NodeReason, int],
+        volumes: Mapping[VolumeState, int],
+        conditions: Mapping[ConditionKey, int],
+    ) -> None:
+        self.nodes = lambda: nodes
+        self.failing = lambda: failing
+        self.volumes = lambda: volumes
+        self.conditions = lambda: conditions
 
 
 @pytest.fixture
@@ -67,13 +96,19 @@ def test_a_standby_tells_that_it_does_not_lead_and_has_nothing(metrics: Metrics)
 def test_a_leader_is_asked_at_each_scrape_and_tells_when_it_leads_no_more(
     metrics: Metrics,
 ) -> None:
-    now = {NodeState.READY: 3, NodeState.FAILING: 1}
+    ready = ConditionType.READY
+    census = Told(
+        {NodeState.READY: 3, NodeState.FAILING: 1},
+        {NodeReason.CONTENDED: 1},
+        {VolumeState.FULL: 2},
+        {(ready, ConditionStatus.FALSE): 4},
+    )
     depth = 5.0
     with metrics.leading(
         Sources(
             queue_depth=lambda: depth,
             oldest_key=lambda: 1.5,
-            nodes=lambda: now,
+            census=census,
             trusted_hosts=lambda: 2,
         )
     ):
@@ -85,11 +120,17 @@ def test_a_leader_is_asked_at_each_scrape_and_tells_when_it_leads_no_more(
         assert value(metrics, "trusted_hosts") == 2
         found = [value(metrics, "nodes", state=state) for state in NodeState]
         assert found == [3, 1, 0]
+        assert value(metrics, "nodes_failing", reason="Contended") == 1
+        assert value(metrics, "nodes_failing", reason="PullFailed") == 0
+        assert value(metrics, "volumes", state="full") == 2
+        assert value(metrics, "volumes", state="roomy") == 0
+        assert value(metrics, "conditions", type="Ready", status="False") == 4
+        assert value(metrics, "conditions", type="Ready", status="True") == 0
     assert value(metrics, "leader") == 0
 
 
 def test_a_leader_that_failed_is_none(metrics: Metrics) -> None:
-    sources = Sources(lambda: 0, lambda: 0, dict[NodeState, int], lambda: 0)
+    sources = Sources(lambda: 0, lambda: 0, Told({}, {}, {}, {}), lambda: 0)
     with pytest.raises(RuntimeError), metrics.leading(sources):
         raise RuntimeError
     assert value(metrics, "leader") == 0

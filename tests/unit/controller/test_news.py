@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localregistry.controller.grants import Key
+from localregistry.controller.claims import Key
 from localregistry.controller.news import HOLD_SECONDS, Echoes, News
 from unit.controller.bodies import KEY
 

@@ -54,18 +54,18 @@ async def test_the_children_come_before_what_mounts_them() -> None:
 
 async def test_nodes_are_summed_up_for_the_metrics_and_forgotten_with_their_registry() -> None:
     world = World()
-    assert set(world.reconciler.nodes().values()) == {0}
+    assert set(world.reconciler.census.nodes().values()) == {0}
     await world.ready()
-    assert dict(world.reconciler.nodes()) == {"ready": 1, "failing": 0, "waiting": 0}
+    assert dict(world.reconciler.census.nodes()) == {"ready": 1, "failing": 0, "waiting": 0}
     world.change(nodes={"management": "Unmanaged"})
     await world.run()
-    assert set(world.reconciler.nodes().values()) == {0}
+    assert set(world.reconciler.census.nodes().values()) == {0}
     world.change(nodes={"management": "Managed"})
     await world.ready()
-    assert world.reconciler.nodes()[NodeState.READY] == 1
+    assert world.reconciler.census.nodes()[NodeState.READY] == 1
     world.api.remove(LOCAL_REGISTRY, *KEY)
     await world.run()
-    assert set(world.reconciler.nodes().values()) == {0}
+    assert set(world.reconciler.census.nodes().values()) == {0}
 
 
 async def test_a_registry_becomes_ready() -> None:

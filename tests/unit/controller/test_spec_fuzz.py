@@ -13,7 +13,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from localregistry.agent import cridropin, hostsfile, hoststoml, names
-from localregistry.controller.grants import Claim, Claims, decide
+from localregistry.controller.claims import Claim, Claims
+from localregistry.controller.grants import decide
 from localregistry.render import dump
 from localregistry.resources.children import CHILDREN
 from localregistry.resources.config import OperatorConfig

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import pytest
 
+from localregistry.controller import grants
+from localregistry.controller.claims import Claim
 from localregistry.controller.errors import ApiError
-from localregistry.controller.grants import Claim, decide
+from localregistry.controller.grants import decide
 from localregistry.controller.kinds import (
     DEPLOYMENT,
     INGRESS,
     SERVICE,
 )
+from localregistry.controller.nodetrust import WRITE_EVERY
 from localregistry.controller.steps import PUSH_AGAIN, PUSH_PATIENCE
 from localregistry.controller.work import SOON_AGAIN
 from localregistry.trust import NodeReason, NodeResult, Report
 from unit.controller.bodies import (
     CHILD,
     HOST,
+    KEY,
     NAMESPACE,
     claim,
 )
@@ -46,6 +51,29 @@ async def test_a_name_that_another_holds_is_a_conflict_and_gets_no_ingress() -> 
     await world.run()
     assert world.live(INGRESS)
     assert world.condition("NodesReady")[1] != "HostConflict"
+
+
+async def test_a_registry_that_the_nodes_document_has_no_room_for_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Some 1,900 registries fill it; here its limit is lowered below one."""
+    monkeypatch.setattr(grants, "decide", functools.partial(decide, limit=100))
+    world = World()
+    world.given.fleet.surveyed = True
+    await world.run()
+    world.available()
+    await world.run()
+    world.given.forget_woken()
+    await world.trust.reconcile()
+    assert world.given.woken == [KEY]
+    await world.run()
+    assert world.condition("NodesReady") == ("False", "TrustTooLarge")
+    assert "document is full" in world.message("NodesReady")
+    monkeypatch.undo()
+    world.clock.now += WRITE_EVERY
+    await world.trust.reconcile()
+    await world.run()
+    assert world.condition("NodesReady") == ("Unknown", "NoEligibleNodes")
 
 
 async def test_an_unmanaged_registry_leaves_the_nodes_alone() -> None:

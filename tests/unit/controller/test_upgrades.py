@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from localregistry.controller.kinds import DEPLOYMENT
+from localregistry.controller.kinds import DEPLOYMENT, INGRESS
 from localregistry.resources.config import OperatorConfig
+from localregistry.spec.names import USAGE_PAGE_ANNOTATION
 from unit.controller.bodies import CONFIG
 from unit.controller.world import World
 
@@ -44,6 +45,27 @@ async def test_a_new_agent_image_alone_leaves_a_registry_that_serves_as_it_is() 
     await after.run()
     await after.run()
     assert after.live(DEPLOYMENT)["spec"] == before
+
+
+def paths(world: World) -> list[str]:
+    [rule] = world.live(INGRESS)["spec"]["rules"]
+    return [path["path"] for path in rule["http"]["paths"]]
+
+
+async def test_nobody_is_led_to_a_page_that_the_old_image_does_not_have() -> None:
+    world = await served()
+    assert paths(world) == ["/v2/", "/"]
+    body = world.live(DEPLOYMENT)
+    del body["metadata"]["annotations"][USAGE_PAGE_ANNOTATION]
+    world.api.put(body)
+    after = await upgraded(world)
+    assert paths(after) == ["/"]
+    await after.run()
+    assert paths(after) == ["/"]
+    serving(after)
+    after.change(image="registry:4")
+    await after.run()
+    assert paths(after) == ["/v2/", "/"]
 
 
 async def test_a_change_of_the_registry_itself_brings_the_new_image_too() -> None:

@@ -4,95 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from localregistry.controller import usages
-from localregistry.controller.grants import Key
 from localregistry.controller.kinds import DEPLOYMENT, LOCAL_REGISTRY
 from localregistry.controller.storageuse import Silent, Told
-from localregistry.controller.usages import Usages
-from localregistry.usage.report import Kind, Usage
-from unit.controller.bodies import KEY, Clock, until
+from unit.controller.bodies import KEY, until
+from unit.controller.usagelab import GIB, Answer, Lab, open_lab, says, usage
 from unit.controller.world import World
-
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-GIB = 1 << 30
-
-
-def usage(used: int = GIB, *, free: int = 9 * GIB, age: float = 0.0) -> Usage:
-    return Usage(Kind.VOLUME, used, 10 * GIB, free, free, age=age)
-
-
-def says(*answers: Usage) -> Answer:
-    """One after the other, then the last again and again."""
-    left = list(answers)
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(text=(left.pop(0) if len(left) > 1 else left[0]).to_json())
-
-    return answer
-
-
-class Lab:
-    """Usage containers on 127.0.2.N, one port, and what asks them."""
-
-    def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
-        self.port = port
-        self.clock = Clock(1000.0)
-        self.answers: dict[str, Answer] = {}
-        self.asked: list[str] = []
-        self.changes: list[Key] = []
-        self.usages = Usages(session, changed=self.changes.append, clock=self.clock, port=port)
-
-    def follow(self, index: int = 1, *, told: Told = Told()) -> str:  # noqa: B008 - frozen
-        uid = f"u{index}"
-        address = f"127.0.2.{index}"
-        self.usages.follow(uid, ("team", uid), address=address, port=9810, told=told)
-        return uid
-
-    def answer(self, answer: Answer, *, index: int = 1) -> None:
-        self.answers[f"127.0.2.{index}"] = answer
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        assert request.path == "/usage"
-        address = request.host.partition(":")[0]
-        self.asked.append(address)
-        return await self.answers[address](request)
-
-    def times(self, index: int = 1) -> int:
-        return self.asked.count(f"127.0.2.{index}")
 
 
 @pytest.fixture
 async def lab(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lab]:
-    # Times are in the same order as in earnest, only shorter.
-    monkeypatch.setattr(usages, "EVERY_SECONDS", 0.2)
-    monkeypatch.setattr(usages, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(usages, "TIMEOUT", aiohttp.ClientTimeout(total=0.2))
-    app = web.Application()
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
-    made: list[Lab] = []
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await made[0].handle(request)
-
-    app.router.add_route("GET", "/{path:.*}", handle)
-    await runner.setup()
-    await web.TCPSite(runner, "0.0.0.0", 0).start()
-    async with aiohttp.ClientSession() as session:
-        made.append(Lab(session, runner.addresses[0][1]))
-        running = asyncio.create_task(made[0].usages.run())
-        yield made[0]
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
-    await runner.cleanup()
+    async for opened in open_lab(monkeypatch):
+        yield opened
 
 
 async def test_a_new_registry_is_asked_at_once_and_then_again(lab: Lab) -> None:

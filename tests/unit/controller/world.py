@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
+from localregistry.controller.claims import Key
 from localregistry.controller.errors import ApiError
 from localregistry.controller.events import Events
+from localregistry.controller.failedpulls import FailedPulls
+from localregistry.controller.frontdoors import FrontDoors
 from localregistry.controller.hearing import Hearing
+from localregistry.controller.hosting import Hosting
 from localregistry.controller.kinds import (
     CLAIM,
     DEPLOYMENT,
@@ -45,6 +49,7 @@ class World:
         api: StandInApi | None = None,
         usages: Usages | None = None,
         hearing: Hearing | None = None,
+        doors: FrontDoors | None = None,
         config: OperatorConfig = CONFIG,
         **given: Any,
     ) -> None:
@@ -54,12 +59,23 @@ class World:
         self.trust = self.given.trust
         self.pushes: list[str] = []
         self.refused = ""
+        self.woken: list[Key] = []
+        self.hosting = Hosting(self.api, config, self.trust, wake=self.woken.append)
+        self.pulls = FailedPulls(
+            *(self.api, self.trust),
+            changed=self.woken.append,
+            is_node=lambda name: name in self.given.fleet.nodes,
+            clock=self.clock,
+        )
         posts = Events(self.api, instance="op-1", namespace=SYSTEM)
         self.reconciler = Reconciler(
             *(self.api, config, self.trust, posts),
             push=self._push,
             usages=usages,
             hearing=hearing,
+            hosting=self.hosting,
+            pulls=self.pulls,
+            doors=doors,
             clock=self.clock,
         )
         if api is None:

@@ -14,6 +14,8 @@ from localregistry.controller.metrics import Metrics
 from localregistry.controller.watches import BEAT_SECONDS
 from metric_table import documented, exposed
 
+pytestmark = pytest.mark.ux
+
 
 def test_blocked_watches_are_noticed_within_a_minute_and_a_busy_machine_is_no_fault(
     one: Any,
@@ -50,19 +52,6 @@ def alerts(root: Path) -> list[dict[str, Any]]:
     text = (root / "manifests/chart/files/alerts.yaml").read_text()
     loaded: list[dict[str, Any]] = yaml.safe_load(text)
     return loaded
-
-
-def test_every_alert_asks_for_a_metric_that_there_is(
-    alerts: list[dict[str, Any]], metrics: Metrics
-) -> None:
-    known = exposed(metrics.render()[0].decode())
-    text = metrics.render()[0].decode()
-    for alert in alerts:
-        asked = re.findall(r"(localregistry_\w+)(?:\{(\w+=\"\w+\")\})?", alert["expr"])
-        assert asked, alert["alert"]
-        for name, label in asked:
-            assert name in known, alert["alert"]
-            assert label in text, alert["alert"]
 
 
 def test_every_alert_has_its_paragraph_and_no_paragraph_is_of_another(

@@ -12,10 +12,22 @@ from unit.resources.registries import CONFIG, registry
 _NGINX = "nginx.ingress.kubernetes.io"
 
 
-def _build(settings: dict[str, Any] | None = None, host: str = "a.b") -> dict[str, Any]:
-    body = ingress.build(registry({"host": host, "ingress": settings or {}}), CONFIG)
+def _build(
+    settings: dict[str, Any] | None = None, host: str = "a.b", **spec: Any
+) -> dict[str, Any]:
+    body = ingress.build(registry({"host": host, "ingress": settings or {}, **spec}), CONFIG)
     assert body is not None
     return body
+
+
+def _leads(body: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Path, kind of path and port, where all lead to the registry's own Service."""
+    found = []
+    for path in body["spec"]["rules"][0]["http"]["paths"]:
+        service = path["backend"]["service"]
+        assert service["name"] == "dev-registry"
+        found.append((path["path"], path["pathType"], service["port"]["name"]))
+    return found
 
 
 def test_there_is_none_where_it_is_disabled() -> None:
@@ -23,11 +35,24 @@ def test_there_is_none_where_it_is_disabled() -> None:
 
 
 def test_the_rule_is_for_the_name_without_its_port_and_leads_to_plain_http() -> None:
-    [rule] = _build(host="registry.example.com:5000")["spec"]["rules"]
+    body = _build(host="registry.example.com:5000")
+    [rule] = body["spec"]["rules"]
     assert rule["host"] == "registry.example.com"
-    [path] = rule["http"]["paths"]
-    assert (path["path"], path["pathType"]) == ("/", "Prefix")
-    assert path["backend"]["service"] == {"name": "dev-registry", "port": {"name": "http"}}
+    assert _leads(body) == [("/v2/", "Prefix", "http"), ("/", "Prefix", "page")]
+
+
+def test_without_a_page_all_leads_to_the_registry() -> None:
+    body = _build(page={"enabled": False})
+    assert _leads(body) == [("/", "Prefix", "http")]
+    old = ingress.build(registry({"host": "a.b"}), CONFIG, page=False)
+    assert old == body, "as long as the container beside the registry has none"
+
+
+def test_the_page_changes_nothing_of_the_way_to_the_registry() -> None:
+    on, off = _build(), _build(page={"enabled": False})
+    assert on["metadata"] == off["metadata"]
+    [(_, kind, port)] = _leads(off)
+    assert _leads(on)[0] == ("/v2/", kind, port)
 
 
 def test_each_name_has_one_rule_and_an_address_none() -> None:
@@ -51,6 +76,7 @@ def test_bodies_are_unlimited_and_not_stored_on_the_way() -> None:
     assert annotations[f"{_NGINX}/proxy-body-size"] == "0"
     assert annotations["nginx.org/client-max-body-size"] == "0"
     assert annotations[f"{_NGINX}/proxy-request-buffering"] == "off"
+    assert annotations[f"{_NGINX}/proxy-buffer-size"] == "64k"
     assert annotations[f"{_NGINX}/proxy-read-timeout"] == "900"
     assert annotations["nginx.org/proxy-send-timeout"] == "900s"
 

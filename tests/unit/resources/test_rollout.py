@@ -10,7 +10,7 @@ import pytest
 
 from localregistry.resources import deployment, rollout
 from localregistry.resources.config import OperatorConfig
-from localregistry.spec.names import USAGE_IMAGE_ANNOTATION
+from localregistry.spec.names import USAGE_IMAGE_ANNOTATION, USAGE_PAGE_ANNOTATION
 
 from .registries import registry
 
@@ -64,6 +64,27 @@ def test_the_image_follows_where(before: Body, wanted: Body) -> None:
     assert image(rollout.undisturbed(wanted, before)) == "agent:2"
 
 
+def _of_before_the_page(body: Body) -> Body:
+    body["metadata"]["annotations"].pop(USAGE_PAGE_ANNOTATION)
+    return body
+
+
+def test_an_image_that_is_kept_has_the_page_where_it_had_it_before() -> None:
+    assert rollout.has_page(built(NEW))
+    assert rollout.has_page(rollout.undisturbed(built(NEW), live(OLD)))
+    old = _of_before_the_page(live(OLD))
+    kept = rollout.undisturbed(built(NEW), old)
+    assert (image(kept), rollout.has_page(kept)) == ("agent:1", False)
+    assert kept["spec"] == built(OLD)["spec"]
+    anew = rollout.undisturbed(built(NEW, image="registry:4"), old)
+    assert (image(anew), rollout.has_page(anew)) == ("agent:2", True)
+
+
+def test_the_page_is_no_reason_for_a_new_pod() -> None:
+    off, on = (built(NEW, page={"enabled": enabled}) for enabled in (False, True))
+    assert off == on
+
+
 def test_what_was_kept_is_kept_again_and_again() -> None:
     body = rollout.undisturbed(built(NEW), live(OLD))
     for _ in range(3):
@@ -80,9 +101,11 @@ def test_an_image_that_somebody_else_set_is_not_kept() -> None:
 
 
 def test_what_is_remembered_decides_as_the_whole_deployment_does() -> None:
-    found: list[Body] = [live(OLD), live(OLD, available=0), {"metadata": {}, "status": {}}]
+    older = _of_before_the_page(live(OLD))
+    found: list[Body] = [live(OLD), older, live(OLD, available=0), {"metadata": {}, "status": {}}]
     for before in found:
         assert rollout.undisturbed(built(NEW), rollout.trace(before)) == rollout.undisturbed(
             built(NEW), before
         )
+        assert rollout.has_page(rollout.trace(before)) == rollout.has_page(before)
     assert len(str(rollout.trace(live(OLD)))) < 300

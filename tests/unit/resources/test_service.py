@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from localregistry.resources import deployment, service
+from localregistry.usage import report
 from unit.resources.registries import CONFIG, registry
 
 
@@ -23,8 +24,8 @@ from unit.resources.registries import CONFIG, registry
 def test_the_ports_are_those_that_clients_may_ask_for(host: str, ports: dict[int, str]) -> None:
     body = service.build(registry({"host": host}), CONFIG)
     assert body is not None
-    *leading, usage = body["spec"]["ports"]
-    assert usage["name"] == "usage"
+    *leading, usage, page = body["spec"]["ports"]
+    assert (usage["name"], page["name"]) == ("usage", "page")
     assert {port["port"]: port["name"] for port in leading} == ports
     for port in leading:
         assert (port["targetPort"], port["appProtocol"]) == (deployment.PORT_NAME, "http")
@@ -39,7 +40,7 @@ def test_every_alias_has_its_port_once() -> None:
     body = service.build(asked, CONFIG)
     assert body is not None
     ports = [port["port"] for port in body["spec"]["ports"]]
-    assert ports == [80, 443, 5000, 8080, 9810, 30500, 9811]
+    assert ports == [80, 443, 5000, 8080, 9810, 30500, 9811, 9812]
     assert service.serves(body, asked)
     without = service.build(registry({"host": "a.b:8080"}), CONFIG)
     assert without is not None
@@ -63,21 +64,41 @@ def test_every_target_is_a_port_of_the_pod_and_the_metrics_are_no_target() -> No
     ports = {p["name"]: p["containerPort"] for one in containers for p in one["ports"]}
     assert ports == {deployment.PORT_NAME: 5000, "metrics": 5001, "usage": 9810}
     targets = {port["targetPort"] for port in served["spec"]["ports"]}
-    assert targets == {deployment.PORT_NAME, "usage"}
+    # The page's by its number, since a port more in the template would make a new pod.
+    assert targets == {deployment.PORT_NAME, "usage", report.PAGE_PORT}
 
 
 @pytest.mark.parametrize(
-    ("host", "port"),
-    [("a.b", 9810), ("a.b:5000", 9810), ("a.b:9809", 9810), ("a.b:9810", 9811), ("a.b:9811", 9810)],
+    ("host", "port", "page"),
+    [
+        ("a.b", 9810, 9811),
+        ("a.b:5000", 9810, 9811),
+        ("a.b:9809", 9810, 9811),
+        ("a.b:9810", 9811, 9812),
+        ("a.b:9811", 9810, 9812),
+    ],
 )
-def test_the_port_for_usage_gives_way_to_that_of_a_name(host: str, port: int) -> None:
+def test_the_ports_for_usage_and_page_give_way_to_that_of_a_name(
+    host: str, port: int, page: int
+) -> None:
     asked = registry({"host": host})
     body = service.build(asked, CONFIG)
     assert body is not None
     numbers = [one["port"] for one in body["spec"]["ports"]]
     assert len(numbers) == len(set(numbers)), "a Service has each port once"
-    assert service.usage_port(asked) == port == numbers[-1]
+    assert service.usage_port(asked) == port == numbers[-2]
+    assert service.page_port(asked) == page == numbers[-1]
     assert service.serves(body, asked)
+
+
+def test_without_a_page_there_is_no_port_for_it_and_the_others_are_the_same() -> None:
+    off, on = (
+        service.build(registry({"page": {"enabled": enabled}}), CONFIG) for enabled in (False, True)
+    )
+    assert off is not None
+    assert on is not None
+    *others, page = on["spec"]["ports"]
+    assert (off["spec"]["ports"], page["name"]) == (others, "page")
 
 
 @pytest.mark.parametrize("kind", ["ClusterIP", "NodePort", "LoadBalancer"])
@@ -101,7 +122,8 @@ def test_the_port_that_is_asked_for_comes_beside_those_that_nodes_need(
 ) -> None:
     body = service.build(registry({"service": asked}), CONFIG)
     assert body is not None
-    assert {port["port"]: port["name"] for port in body["spec"]["ports"]} == ports
+    *leading, _ = body["spec"]["ports"]
+    assert {port["port"]: port["name"] for port in leading} == ports
 
 
 @pytest.mark.parametrize("port", [80, 443, 5000])

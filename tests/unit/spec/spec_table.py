@@ -71,6 +71,9 @@ GOOD_SPECS: dict[str, dict[str, Any]] = {
         },
     },
     "no ingress": {"ingress": {"enabled": False}},
+    "no page": {"page": {"enabled": False}},
+    "a page by default": {"page": {}},
+    "null for the page": {"page": None},
     "an ingress with everything": {
         "ingress": {
             "className": "nginx-internal",
@@ -246,6 +249,8 @@ BAD_SPECS: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "node selector with a number": ({"nodeSelector": {"a": 1}}, _STRING, "must map strings"),
     "affinity as a list": ({"affinity": []}, _OBJECT, "must be an object, not a list"),
     "ingress as text": ({"ingress": "nginx"}, _OBJECT, "must be an object, not a string"),
+    "page enabled: yes": ({"page": {"enabled": "yes"}}, _BOOLEAN, "must be true or false"),
+    "page as a truth": ({"page": True}, _OBJECT, "must be an object, not true or false"),
     "ingress enabled: yes": ({"ingress": {"enabled": "yes"}}, _BOOLEAN, "must be true or false"),
     "class with a line break": ({"ingress": {"className": "a\nb"}}, _NAME, _NAME),
     "empty class": ({"ingress": {"className": ""}}, "at least 1 chars long", None),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localregistry.spec.exposure import Ingress, Service, ServiceType
+from localregistry.spec.exposure import Ingress, Page, Service, ServiceType
 from localregistry.spec.hosts import Host
 from localregistry.spec.nodes import Management, Nodes, Resolve
 from localregistry.spec.registry import InvalidSpec, LocalRegistry, LocalRegistrySpec
@@ -21,7 +21,7 @@ _FIELDS = (
     *("metadata", "spec", "status", "name", "namespace", "uid", "host", "image", "storage"),
     *("imagePullSecrets", "resources", "nodeSelector", "tolerations", "affinity", "ingress"),
     *("service", "nodes", "suspend", "size", "existingClaim", "ephemeral", "accessModes"),
-    *("port", "nodePort"),
+    *("port", "nodePort", "page"),
     *("reclaimPolicy", "className", "annotations", "tls", "secretName", "type", "management"),
     *("generation", "finalizers", "deletionTimestamp", "enabled", "storageClassName"),
     *("resolve", "selector", "matchLabels", "matchExpressions", "key", "operator", "values"),
@@ -63,6 +63,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
     assert spec.storage.reclaim_policy is ReclaimPolicy.RETAIN
     assert spec.ingress == Ingress(True, None, {}, None)
     assert spec.service == Service(ServiceType.CLUSTER_IP, 80, None)
+    assert spec.page == Page(enabled=True)
     assert spec.nodes == Nodes(Management.MANAGED, Resolve.CLUSTER_IP, Selector())
     assert spec.suspend is False
 
@@ -77,6 +78,7 @@ def test_every_field_finds_its_place() -> None:
                 "storage": {"existingClaim": "old"},
                 "ingress": {"className": "nginx", "tls": {"secretName": "cert"}},
                 "service": {"type": "LoadBalancer", "port": 5000, "nodePort": 30500},
+                "page": {"enabled": False},
                 "nodes": {
                     "management": "Preview",
                     "resolve": "DNS",
@@ -92,6 +94,7 @@ def test_every_field_finds_its_place() -> None:
     assert spec.storage.size is None
     assert (spec.ingress.class_name, spec.ingress.tls_secret) == ("nginx", "cert")
     assert spec.service == Service(ServiceType.LOAD_BALANCER, 5000, 30500)
+    assert spec.page == Page(enabled=False)
     assert (spec.nodes.management, spec.nodes.resolve) == (Management.PREVIEW, Resolve.DNS)
     assert spec.nodes.selector == Selector((Requirement("disk", Operator.IN, ("ssd",)),))
     assert spec.suspend is True

@@ -67,7 +67,7 @@ def test_names_are_the_same() -> None:
         {"storage": {"existingClaim": "a"}},
         {"storage": {"ephemeral": True}},
         {"storage": {"size": "1Gi"}, "ingress": {"className": "nginx"}},
-        {"nodes": {}, "service": {}},
+        {"nodes": {}, "service": {}, "page": {}},
     ],
 )
 def test_reading_without_the_defaults_gives_what_reading_with_them_gives(
@@ -90,6 +90,8 @@ def test_every_default_of_the_crd_is_one_that_was_meant() -> None:
         "spec.service": {},
         "spec.service.type": "ClusterIP",
         "spec.service.port": exposure.DEFAULT_SERVICE_PORT,
+        "spec.page": {},
+        "spec.page.enabled": True,
         "spec.nodes": {},
         "spec.nodes.management": "Managed",
         "spec.nodes.resolve": "ClusterIP",

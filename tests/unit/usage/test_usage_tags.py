@@ -13,6 +13,8 @@ import pytest
 from localregistry.usage import app, tags
 from localregistry.usage.tags import Busy, Tags
 
+pytestmark = pytest.mark.ux
+
 PUSHED = 1_767_323_960
 
 

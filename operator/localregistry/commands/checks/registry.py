@@ -24,7 +24,6 @@ _SOON = (
     Reason.DEPLOYMENT_PROGRESSING,
     Reason.CLAIM_PENDING,
     Reason.CLAIM_RESIZING,
-    Reason.SUSPENDED,
     Reason.TERMINATING,
 )
 
