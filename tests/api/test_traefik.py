@@ -22,6 +22,7 @@ from e2e.pushes import Refused
 from localregistry.commands import frontdoor
 
 HOST = "traefik.example.internal"
+CHILD = "dev-registry"
 INGRESS = {"className": traefiks.CLASS}
 # What its documentation gives for an entry point's limit of a whole request, and how it is lifted.
 LIMIT_SECONDS = 60
@@ -40,6 +41,8 @@ def lab(api: ApiServer, namespace: str) -> Iterator[Lab]:
         lab.start_operator()
         lab.apply("dev", host=HOST, ingress=INGRESS)
         yield lab
+        # No garbage collector runs here, and the next test asks for the same host.
+        objects.delete(api, f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{CHILD}")
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The way of people and CI to a registry, from this machine: its DNS, then one GET.
 
 The GET announces a body of 1 GiB and never sends it. What limits the size of bodies refuses it
-there and then with 413, since it looks at the announcement; everything else answers the GET.
+there and then with 413, since it looks at the announcement; most others answer the GET. What waits
+for a body all the same, as Traefik does, is asked once more without one.
 """
 
 from __future__ import annotations
@@ -44,19 +45,25 @@ def knock(registry: Body, ingress: Body, *, port: int) -> Answer:
         # Whether its certificate is trusted is between the client and the certificate.
         return Answer(addresses, target)
     try:
-        return _ask(addresses, target, host, port)
+        try:
+            return _ask(addresses, target, host, port, announced=ANNOUNCED)
+        except TimeoutError:
+            return _ask(addresses, target, host, port)
     except (OSError, http.client.HTTPException) as error:
         words = " ".join(str(error).split()) or type(error).__name__
         return Answer(addresses, target, words=words)
 
 
-def _ask(addresses: tuple[str, ...], target: str, host: str, port: int) -> Answer:
+def _ask(
+    addresses: tuple[str, ...], target: str, host: str, port: int, *, announced: int = 0
+) -> Answer:
     connection = http.client.HTTPConnection(target, port, timeout=SECONDS)
     try:
         connection.putrequest("GET", "/v2/", skip_host=True)
         connection.putheader("Host", host)
-        connection.putheader("Content-Length", str(ANNOUNCED))
-        connection.putheader("Expect", "100-continue")
+        if announced:
+            connection.putheader("Content-Length", str(announced))
+            connection.putheader("Expect", "100-continue")
         connection.endheaders()
         answer = connection.getresponse()
         version = answer.getheader("Docker-Distribution-Api-Version") or ""

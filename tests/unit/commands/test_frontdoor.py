@@ -25,6 +25,7 @@ class Door(http.server.ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.limit = 1 << 40
+        self.waits = False
         self.seen: list[tuple[str, str, str]] = []
         super().__init__(("127.0.0.1", 0), _Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -37,8 +38,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return True
 
     def do_GET(self) -> None:
-        announced = int(self.headers["Content-Length"])
+        announced = int(self.headers["Content-Length"] or 0)
         self.server.seen.append((self.command, self.path, self.headers["Host"]))
+        if self.server.waits and announced:
+            self.rfile.read(1)
+            return
         self.send_response(413 if announced > self.server.limit else 200)
         self.send_header("Docker-Distribution-Api-Version", "registry/2.0")
         self.send_header("Content-Length", "0")
@@ -69,6 +73,15 @@ def test_a_name_that_does_not_resolve_is_asked_for_at_the_ingress_itself(door: D
 def test_a_limit_of_the_body_is_found_without_sending_one(door: Door) -> None:
     door.limit = 1 << 20
     assert knock(door).status == 413
+
+
+def test_what_waits_for_the_body_is_asked_without_one(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frontdoor, "SECONDS", 0.3)
+    door.waits = True
+    assert knock(door) == frontdoor.Answer((), "127.0.0.1", 200, is_registry=True)
+    assert len(door.seen) == 2
 
 
 def test_a_name_that_resolves_is_asked_where_it_leads(door: Door) -> None:
