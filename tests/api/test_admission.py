@@ -15,9 +15,10 @@ from api.apiserver import ApiServer
 from api.processes import wait_until
 from localregistry.spec.registry import InvalidSpec, LocalRegistry
 from unit.spec import bodies
+from unit.spec.bad_specs import BAD_SPECS
+from unit.spec.good_specs import GOOD_SPECS
 from unit.spec.host_table import BAD_ALIASES, BAD_HOSTS, GOOD_ALIASES, GOOD_HOSTS
 from unit.spec.inputs import INPUTS, Input
-from unit.spec.spec_table import BAD_SPECS, GOOD_SPECS
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -16,7 +16,7 @@ from localregistry.spec.registry import LocalRegistry
 from localregistry.trust import TrustDocument
 from unit.resources.registries import CONFIG, SAMPLES, registry
 from unit.spec.bodies import body
-from unit.spec.spec_table import GOOD_SPECS
+from unit.spec.good_specs import GOOD_SPECS
 
 _APPLY = "application/apply-patch+yaml"
 _QUERY = "?fieldManager=localregistry-operator&force=true&fieldValidation=Strict"

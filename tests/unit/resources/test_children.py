@@ -13,7 +13,7 @@ from localregistry.resources.config import OperatorConfig
 from unit.golden import assert_golden
 from unit.resources.registries import CONFIG, SAMPLES, registry, sample
 from unit.spec.bodies import UID
-from unit.spec.spec_table import GOOD_SPECS
+from unit.spec.good_specs import GOOD_SPECS
 
 _NAMES = sorted(path.stem for path in SAMPLES.glob("*.yaml"))
 

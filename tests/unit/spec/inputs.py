@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from unit.spec.bad_specs import BAD_SPECS
+from unit.spec.good_specs import GOOD_SPECS
 from unit.spec.host_table import BAD_ALIASES, BAD_HOSTS, GOOD_ALIASES, GOOD_HOSTS
-from unit.spec.spec_table import BAD_SPECS, GOOD_SPECS
 
 CRD = Path(__file__).resolve().parents[3] / "crds" / "localregistries.yaml"
 CRD_SCHEMA: dict[str, Any] = yaml.safe_load(CRD.read_text(encoding="utf-8"))["spec"]["versions"][0][

@@ -6,9 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from unit.spec.bad_specs import BAD_SIZES
+from unit.spec.good_specs import GOOD_SIZES
 from unit.spec.host_table import BAD_ALIASES, BAD_HOSTS, GOOD_ALIASES, GOOD_HOSTS
 from unit.spec.inputs import CRD_SCHEMA, SHAPES
-from unit.spec.spec_table import BAD_SIZES, GOOD_SIZES
 
 # Beside what a name may hold: what YAML, JSON, TOML, CEL, shells and hosts files read otherwise.
 _ODD = "ab01-._:/[]{}\"'\\`$;,#* \n\t\x00\ud800é"

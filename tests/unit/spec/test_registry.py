@@ -14,8 +14,9 @@ from localregistry.spec.nodes import Management, Nodes, Resolve
 from localregistry.spec.registry import InvalidSpec, LocalRegistry, LocalRegistrySpec
 from localregistry.spec.selector import Operator, Requirement, Selector
 from localregistry.spec.storage import ReclaimPolicy, Storage, StorageKind
+from unit.spec.bad_specs import BAD_SPECS
 from unit.spec.bodies import UID, body
-from unit.spec.spec_table import BAD_SPECS, GOOD_SPECS
+from unit.spec.good_specs import GOOD_SPECS
 
 _FIELDS = (
     *("metadata", "spec", "status", "name", "namespace", "uid", "host", "image", "storage"),

@@ -1,125 +1,22 @@
-"""Good and bad specs beside the host: one table for `spec` and for the CRD.
+"""Bad specs beside the host: one table for `spec` and for the CRD.
 
-Each bad one names the sentence of its refusal in both: (spec, in the CRD, in the package). None
-in the package's place stands for what only the structural schema can judge, or need not.
+Each names the sentence of its refusal in both: (spec, in the CRD, in the package). None in the
+package's place stands for what only the structural schema can judge, or need not.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-
-def _expressions(*expressions: dict[str, Any]) -> dict[str, Any]:
-    return {"nodes": {"selector": {"matchExpressions": list(expressions)}}}
-
-
-def _labels(**labels: Any) -> dict[str, Any]:
-    return {"nodes": {"selector": {"matchLabels": labels}}}
-
+from unit.spec.good_specs import expressions
 
 # Where this package and the API server's own reader of quantities could differ.
-GOOD_SIZES = (
-    *("1Ei", "1E", "1048576", "1048576000m", "1.5Gi", "+1Gi", ".5Gi", "1.Gi", "01Gi", "1e9", "1E9"),
-    *("1e+9", "1048576.5", "1073741824000000n", "9223372036854775807", "0.001Ti"),
-)
 BAD_SIZES = (
     *("0", "0Gi", "-0", "-1Gi", "1", "10", "100m", "1Ki", "1e3", "1e-3", "1048575", "1048575.9"),
     *("abc", "Gi", "10GB", "1gi", "1KI", "1ki", "1Zi", "1Z", "1 Gi", " 1Gi", "1Gi ", "1Gi\n"),
     *("0x100000000", "1e", "1e1.5", "1_000_000_000", "1,5Gi", "--1Gi", "+-1Gi", ".", "+", "Ki"),
     *("NaN", "Inf", "1Gi1", "1GiB", "1G1", "\uff11Gi", "\u0661Gi", "1mi", "{{ .Size }}", "1;2Gi"),
 )
-
-GOOD_SPECS: dict[str, dict[str, Any]] = {
-    "nothing but the host": {},
-    "aliases": {"aliases": ["registry.example.internal:5000", "other.example", "10.100.0.1:30500"]},
-    "no alias": {"aliases": []},
-    "as many aliases as there may be": {"aliases": [f"r{i}.example.com" for i in range(16)]},
-    **{f"size {size!r}": {"storage": {"size": size}} for size in GOOD_SIZES},
-    "a size": {"storage": {"size": "1.5Gi"}},
-    "the smallest size": {"storage": {"size": "1Mi"}},
-    "a size with exponent": {"storage": {"size": "1e9"}},
-    "a size and its class": {"storage": {"size": "5Gi", "storageClassName": "fast.ssd"}},
-    "a shared volume": {"storage": {"size": "5Gi", "accessModes": ["ReadWriteMany"]}},
-    "an existing claim": {"storage": {"existingClaim": "old-images"}},
-    "no volume at all": {"storage": {"ephemeral": True}},
-    "a size and ephemeral: false": {"storage": {"size": "5Gi", "ephemeral": False}},
-    "a claim that goes with it": {"storage": {"size": "5Gi", "reclaimPolicy": "Delete"}},
-    "null for what has a default": {"storage": None, "ingress": None, "nodes": None},
-    "an image by digest": {"image": f"r.example.com:5000/registry@sha256:{'a' * 64}"},
-    "pull secrets": {"imagePullSecrets": [{"name": "a"}, {"name": "b"}]},
-    "resources": {
-        "resources": {
-            "requests": {"cpu": 1, "memory": "1Gi"},
-            "limits": {"cpu": "1000m", "memory": "1Gi"},
-        }
-    },
-    "scheduling": {
-        "nodeSelector": {"disk": "ssd"},
-        "tolerations": [
-            {"operator": "Exists"},
-            {"key": "a", "value": "b", "effect": "NoExecute", "tolerationSeconds": 60},
-        ],
-        "affinity": {
-            "nodeAffinity": {
-                "preferredDuringSchedulingIgnoredDuringExecution": [
-                    {
-                        "weight": 1,
-                        "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]},
-                    }
-                ]
-            }
-        },
-    },
-    "no ingress": {"ingress": {"enabled": False}},
-    "no page": {"page": {"enabled": False}},
-    "a page by default": {"page": {}},
-    "null for the page": {"page": None},
-    "an ingress with everything": {
-        "ingress": {
-            "className": "nginx-internal",
-            "annotations": {
-                "nginx.ingress.kubernetes.io/proxy-body-size": "2g",
-                "nginx.ingress.kubernetes.io/whitelist-source-range": "10.0.0.0/8, fd00::/8",
-                "nginx.org/proxy-buffers": "4 32k",
-                "cert-manager.io/cluster-issuer": "internal_ca",
-            },
-            "tls": {"secretName": "registry-tls"},
-        }
-    },
-    "a node port": {"service": {"type": "NodePort"}},
-    "a node port of one's own": {"service": {"type": "NodePort", "nodePort": 30500}},
-    "a port of a load balancer": {"service": {"type": "LoadBalancer", "port": 5000}},
-    "a port of a load balancer and of the nodes": {
-        "service": {"type": "LoadBalancer", "port": 65535, "nodePort": 30501}
-    },
-    "a port of the cluster IP": {"service": {"port": 443}},
-    "null for the ports": {"service": {"port": None, "nodePort": None}},
-    "nodes left alone": {"nodes": {"management": "Unmanaged"}},
-    "nodes only looked at": {"nodes": {"management": "Preview"}},
-    "nodes that resolve the name": {"nodes": {"resolve": "DNS"}},
-    "all nodes by an empty selector": {"nodes": {"selector": {}}},
-    "nodes by labels": {
-        "nodes": {"selector": {"matchLabels": {"disk": "ssd", "example.com/Pool_1": "", "a": "0"}}}
-    },
-    "nodes by every operator": _expressions(
-        {"key": "disk", "operator": "In", "values": ["ssd", "nvme", ""]},
-        {"key": "node-role.kubernetes.io/control-plane", "operator": "DoesNotExist"},
-        {"key": "zone", "operator": "NotIn", "values": ["a"]},
-        {"key": "gpu", "operator": "Exists", "values": []},
-    ),
-    "nodes by the largest selector": {
-        "nodes": {
-            "selector": {
-                "matchLabels": {f"{'p' * 253}/{'k' * 61}{i:02}": "v" * 63 for i in range(16)},
-                "matchExpressions": [
-                    {"key": f"k{i}", "operator": "In", "values": [f"v{j}" for j in range(64)]}
-                    for i in range(16)
-                ],
-            }
-        }
-    },
-    "suspended": {"suspend": True},
-}
 
 _KIND = "must have exactly one of size, existingClaim and ephemeral: true"
 _SIZE = "must be a quantity of at least 1Mi, for example 20Gi"
@@ -133,6 +30,10 @@ _VALUE = "must be the value of a label: up to 63 letters, digits and inner - _ a
 _WANTED = "must have values where the operator is In or NotIn"
 _NEEDLESS = "must have no values where the operator is Exists or DoesNotExist"
 _NGINX = "nginx.ingress.kubernetes.io"
+
+
+def _labels(**labels: Any) -> dict[str, Any]:
+    return {"nodes": {"selector": {"matchLabels": labels}}}
 
 
 def _annotation(name: str, value: str = "x") -> dict[str, Any]:
@@ -329,44 +230,44 @@ BAD_SPECS: dict[str, tuple[dict[str, Any], str, str | None]] = {
     ),
     "selector as a list": ({"nodes": {"selector": []}}, _OBJECT, "must be an object, not a list"),
     "expression without a key": (
-        _expressions({"operator": "Exists"}),
+        expressions({"operator": "Exists"}),
         "spec.nodes.selector.matchExpressions[0].key: Required value",
         "spec.nodes.selector.matchExpressions.key is required",
     ),
     "expression without an operator": (
-        _expressions({"key": "a"}),
+        expressions({"key": "a"}),
         "spec.nodes.selector.matchExpressions[0].operator: Required value",
         "spec.nodes.selector.matchExpressions.operator is required",
     ),
     "expression of an unknown operator": (
-        _expressions({"key": "a", "operator": "Gt", "values": ["1"]}),
+        expressions({"key": "a", "operator": "Gt", "values": ["1"]}),
         'supported values: "In", "NotIn", "Exists", "DoesNotExist"',
         "must be one of In, NotIn, Exists, DoesNotExist",
     ),
-    "expression of a bad key": (_expressions({"key": "-a", "operator": "Exists"}), _KEY, _KEY),
+    "expression of a bad key": (expressions({"key": "-a", "operator": "Exists"}), _KEY, _KEY),
     "expression of a bad value": (
-        _expressions({"key": "a", "operator": "In", "values": ["ok", "-"]}),
+        expressions({"key": "a", "operator": "In", "values": ["ok", "-"]}),
         _VALUE,
         _VALUE,
     ),
-    "In without values": (_expressions({"key": "a", "operator": "In"}), _WANTED, _WANTED),
+    "In without values": (expressions({"key": "a", "operator": "In"}), _WANTED, _WANTED),
     "NotIn with no value": (
-        _expressions({"key": "a", "operator": "NotIn", "values": []}),
+        expressions({"key": "a", "operator": "NotIn", "values": []}),
         _WANTED,
         _WANTED,
     ),
     "Exists with a value": (
-        _expressions({"key": "a", "operator": "Exists", "values": ["b"]}),
+        expressions({"key": "a", "operator": "Exists", "values": ["b"]}),
         _NEEDLESS,
         _NEEDLESS,
     ),
     "DoesNotExist with a value": (
-        _expressions({"key": "a", "operator": "DoesNotExist", "values": ["b"]}),
+        expressions({"key": "a", "operator": "DoesNotExist", "values": ["b"]}),
         _NEEDLESS,
         _NEEDLESS,
     ),
     "more values than 64": (
-        _expressions({"key": "a", "operator": "In", "values": [f"v{i}" for i in range(65)]}),
+        expressions({"key": "a", "operator": "In", "values": [f"v{i}" for i in range(65)]}),
         "Too many: 65: must have at most 64 items",
         None,
     ),
