@@ -117,7 +117,7 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
     "API rights missing": (
         has(lacking=[Right("patch", "", "services")]),
         "The operator lacks rights in the API: patch services.",
-        "Apply its roles again: helm install",
+        "Apply its roles again: helm upgrade",
     ),
     "no CRD": (has(crd=False), "The CRD of LocalRegistries is not installed.", "helm install"),
     "no operator": (has(operators=[]), "There is no operator in this namespace.", "helm install"),
@@ -266,3 +266,14 @@ def test_a_tls_door_is_not_knocked_at() -> None:
     seen = survey()
     seen.registries[0].door = Answer(("203.0.113.7",), "203.0.113.7")
     assert findings.code(examine(seen)) is Exit.WELL
+
+
+@pytest.mark.parametrize(
+    ("reason", "severity"),
+    [("StorageFull", Severity.ERROR), ("StorageAlmostFull", Severity.WARNING)],
+)
+def test_a_volume_is_an_error_once_pushes_fail(reason: str, severity: Severity) -> None:
+    seen = survey()
+    says("StorageReady", "True", reason, "The volume")(seen)
+    told = [one for one in examine(seen) if reason in one.sentence]
+    assert [one.severity for one in told] == [severity]

@@ -13,6 +13,11 @@ INSTALL = (
     "helm install localregistry manifests/chart -n {namespace} --create-namespace, or kubectl "
     "apply --server-side -f manifests/install.yaml"
 )
+# What the release has got by its values stays.
+UPGRADE = (
+    "helm upgrade localregistry manifests/chart -n {namespace} --reuse-values, or kubectl apply "
+    "--server-side -f manifests/install.yaml"
+)
 LABEL = "kubectl label namespace {namespace} pod-security.kubernetes.io/enforce=privileged"
 ENFORCE = "pod-security.kubernetes.io/enforce"
 # A Lease of 15 s, renewed every 2 s; the clocks of two machines may differ by more than that.
@@ -57,7 +62,7 @@ def _operator(survey: Survey, install: str, now: datetime) -> Iterator[Finding]:
         yield error(about, "The operator's pod is not ready.", f"kubectl describe {deployment}")
     elif survey.lacking:
         lacking = ", ".join(map(str, survey.lacking[:5]))
-        cure = f"Apply its roles again: {install}"
+        cure = f"Apply its roles again: {UPGRADE.format(namespace=survey.namespace)}"
         yield error(about, f"The operator lacks rights in the API: {lacking}.", cure)
     elif _is_stale(survey, now):
         logs = f"kubectl logs {deployment}"
