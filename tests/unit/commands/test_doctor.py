@@ -136,6 +136,11 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
         "No agent runs on this node",
         "kubectl describe daemonset",
     ),
+    "a node that is not Ready": (
+        has(nodes=[node("node-a"), node("node-b", "docker://28.5.2", ready=False)]),
+        "This node is not Ready, so that nobody waits for it: no kubelet has answered.",
+        "kubectl describe node node-b",
+    ),
     "an agent that is not ready": (
         has(agents=Agents({n: Agent(n, "p", n == "node-a") for n in ("node-a", "node-b")})),
         "The agent on this node is not ready.",
