@@ -63,9 +63,12 @@ def without_443(seen: Survey) -> None:
     found["spec"]["ports"] = [port for port in found["spec"]["ports"] if port["port"] != 443]
 
 
-BLOCKED = 'violates PodSecurity "baseline:latest": hostPath volumes'
-EVENT = {"reason": "FailedCreate", "regarding": {"kind": "DaemonSet"}, "note": BLOCKED}
-BARE = {"daemonset": {"status": {"currentNumberScheduled": 0}}, "events": [EVENT]}
+REFUSED = (
+    'Error creating: pods "node-agent-{}" is forbidden: violates PodSecurity "baseline:latest"'
+)
+NOTES = (*map(REFUSED.format, "ab"), f"(combined from similar events): {REFUSED.format('c')}")
+EVENTS = [{"reason": "FailedCreate", "regarding": {"kind": "DaemonSet"}, "note": n} for n in NOTES]
+BARE = {"daemonset": {"status": {"currentNumberScheduled": 0}}, "events": EVENTS}
 
 # The fault, how it is seen, words of its finding, words of its cure.
 FAULTS: dict[str, tuple[Break, str, str]] = {
@@ -111,8 +114,8 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
     ),
     "agent blocked": (
         has(**BARE),
-        "No agent's pod may be made: violates PodSecurity",
-        "kubectl label namespace localregistry-system pod-security.kubernetes.io/enforce=priv",
+        "No agent's pod may be made: Error creating: a pod is forbidden: violates PodSecurity",
+        "=privileged --overwrite && kubectl rollout restart daemonset node-agent -n localregistry",
     ),
     "API rights missing": (
         has(lacking=[Right("patch", "", "services")]),
