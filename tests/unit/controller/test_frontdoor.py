@@ -248,6 +248,25 @@ async def test_nothing_is_kept_of_one_that_is_gone(front: Front, doors: Doors) -
     assert doors.doors._known == {}
 
 
+async def test_a_push_under_way_ends_when_its_registry_goes(
+    front: Front, session: aiohttp.ClientSession
+) -> None:
+    """The registry's pod waits for it. Others are looked at as before, until the operator ends."""
+    doors = FrontDoors(session, changed=lambda _: None, lasting=60, second_look=0)
+    task = asyncio.create_task(doors.run())
+    for uid in ("u1", "u2"):
+        del front.asked[:]
+        doors.observe(uid, KEY, front.door, ())
+        await until(lambda: any(line.startswith("PATCH") for line in front.asked))
+        doors.forget(uid)
+        await until(lambda: any(line.startswith("DELETE") for line in front.asked))
+    assert not task.done()
+    doors.observe("u3", KEY, front.door, ())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, timeout=5)
+
+
 # What is looked at of an Ingress
 
 
