@@ -89,15 +89,17 @@ class FrontDoors:
         return known.told
 
     def told(self, uid: str) -> str:
-        """The same as it is known, without a look."""
+        """The same as it is known, of a registry that does not answer. A look that is under way is
+        put off: its upload would hold a pod that is to end for a minute."""
         known = self._known.get(uid)
+        if known and known.look:
+            known.look.cancel()
         return known.told if known else ""
 
     def forget(self, uid: str) -> None:
-        """A look that is under way ends: its upload would hold the registry's pod for a minute."""
-        known = self._known.pop(uid, None)
-        if known and known.look:
-            known.look.cancel()
+        """A look that is under way ends."""
+        self.told(uid)
+        self._known.pop(uid, None)
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -128,7 +130,9 @@ class FrontDoors:
         except asyncio.CancelledError:
             if (looker := asyncio.current_task()) and looker.cancelling():
                 raise
-            return  # Forgotten.
+            if self._known.get(uid) is known:
+                self._queue.add_after(uid, self._second_look)
+            return
         except Stopped as error:
             found = str(error)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:

@@ -267,6 +267,22 @@ async def test_a_push_under_way_ends_when_its_registry_goes(
         await asyncio.wait_for(task, timeout=5)
 
 
+async def test_a_push_under_way_is_put_off_while_the_registry_does_not_answer(
+    front: Front, session: aiohttp.ClientSession
+) -> None:
+    """Its pod may be about to be replaced, and waits for it."""
+    doors = FrontDoors(session, changed=lambda _: None, lasting=60, second_look=0.1)
+    task = asyncio.create_task(doors.run())
+    doors.observe("u1", KEY, front.door, ())
+    for _ in range(2):
+        await until(lambda: any(line.startswith("PATCH") for line in front.asked))
+        assert doors.told("u1") == ""
+        await until(lambda: any(line.startswith("DELETE") for line in front.asked))
+        del front.asked[:]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 # What is looked at of an Ingress
 
 
