@@ -74,4 +74,6 @@ def _sweep(cluster: Cluster) -> None:
     cluster.kubectl("delete", LREG, "--all", "-A", "--timeout=60s")
     everything = ("pods", "-l", "demo", "-n", REGISTRIES)
     cluster.kubectl("delete", *everything, "--ignore-not-found", "--timeout=60s")
-    cluster.kubectl("delete", "pvc", "--all", "-n", REGISTRIES, "--timeout=60s")
+    # A registry's pod may take its grace period of 75 s: for a push that is under way, such as the
+    # operator's own at the front door.
+    cluster.kubectl("delete", "pvc", "--all", "-n", REGISTRIES, "--timeout=100s")

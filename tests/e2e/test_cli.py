@@ -6,20 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from e2e import demo
-from e2e.cluster import LREG, REGISTRIES, ROOT, Cluster, Node, wait_until
+from e2e import demo, faults, faultsofnodes
+from e2e.cluster import REGISTRIES, ROOT, Cluster, say, wait_until
+from e2e.faults import HOST, NAME, Fault, changed
 from e2e.images import Images
 
 pytestmark = pytest.mark.ux
-
-HOST = "cli.example.internal"
-FOLDER = f"/etc/containerd/certs.d/{HOST}"
-BINDING = "clusterrolebinding/localregistry"
 
 
 def run(cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -41,28 +36,24 @@ def errors(cluster: Cluster) -> dict[str, str]:
     return broken
 
 
-def told(cluster: Cluster, words: str) -> bool:
-    return any(words in sentence and cure for sentence, cure in errors(cluster).items())
+def told(cluster: Cluster, words: str) -> dict[str, str]:
+    return {sentence: cure for sentence, cure in errors(cluster).items() if words in sentence}
 
 
 @pytest.fixture
 def ready(clean: Cluster) -> Cluster:
     """With one LocalRegistry that every node can pull from, and that `doctor` finds no fault in."""
-    apply(clean)
-    done = run(clean, "wait", "dev", "-n", REGISTRIES, "--timeout", "3m")
+    clean.apply_registry(NAME, host=HOST)
+    done = run(clean, "wait", NAME, "-n", REGISTRIES, "--timeout", "3m")
     assert done.returncode == 0, done.stderr
-    clean.wait_ready("dev", condition="Exposed")
+    clean.wait_ready(NAME, condition="Exposed")
     assert errors(clean) == {}
     return clean
 
 
-def apply(cluster: Cluster, **spec: Any) -> None:
-    cluster.apply_registry("dev", host=HOST, **spec)
-
-
 def test_all_of_a_registry_is_shown(ready: Cluster, built: Images) -> None:
     demo.push(built.app, f"{HOST}/app:1", host=HOST)
-    done = run(ready, "status", "dev", "-n", REGISTRIES, "-o", "json")
+    done = run(ready, "status", NAME, "-n", REGISTRIES, "-o", "json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     nodes = {node["name"]: node for node in found["nodes"]["items"]}
@@ -74,75 +65,65 @@ def test_all_of_a_registry_is_shown(ready: Cluster, built: Images) -> None:
     assert (tag["repository"], tag["tag"]) == ("app", "1")
     assert tag["size"] > 1000
     assert tag["pushed"]
-    same = run(ready, "diff", "dev", "-n", REGISTRIES)
+    same = run(ready, "diff", NAME, "-n", REGISTRIES)
     assert (same.returncode, same.stdout) == (0, ""), same.stderr
 
 
-# Makes a fault, and returns what its finding's cure says.
-Cure = Callable[[], object]
-Break = Callable[[Cluster, Node], Cure]
-
-
-def patch(cluster: Cluster, spec: dict[str, Any]) -> None:
-    body = json.dumps({"spec": spec})
-    cluster.kubectl("patch", LREG, "dev", "-n", REGISTRIES, "--type=merge", "-p", body)
-
-
-def changed(before: dict[str, Any], after: dict[str, Any]) -> Break:
-    """A fault of the spec, and the spec as it was."""
-
-    def breaks(cluster: Cluster, _: Node) -> Cure:
-        patch(cluster, after)
-        return lambda: patch(cluster, before)
-
-    return breaks
-
-
-def foreign_file(cluster: Cluster, node: Node) -> Cure:
-    patch(cluster, {"nodes": {"management": "Unmanaged"}})
-    gone = f"[ -e {FOLDER}/hosts.toml ] || echo gone"
-    wait_until(lambda: node.run(gone) != "", timeout=30, what="the withdrawal")
-    node.run(f"mkdir -p {FOLDER}; echo 'server = \"https://x.example\"' > {FOLDER}/hosts.toml")
-    patch(cluster, {"nodes": {"management": "Managed"}})
-    return lambda: node.run(f"rm -r {FOLDER}")
-
-
-def without_rights(cluster: Cluster, _: Node) -> Cure:
-    found = cluster.get(BINDING)
-    meta = {key: found["metadata"].get(key) for key in ("name", "labels", "annotations")}
-    kept = {key: found[key] for key in ("apiVersion", "kind", "roleRef", "subjects")}
-    cluster.kubectl("delete", BINDING)
-    return lambda: cluster.kubectl("create", "-f", "-", input=kept | {"metadata": meta})
-
-
-def without_443(cluster: Cluster, _: Node) -> Cure:
-    patch(cluster, {"suspend": True})
-    ports = cluster.get("service", "dev-registry", "-n", REGISTRIES)["spec"]["ports"]
-    kept = json.dumps({"spec": {"ports": [port for port in ports if port["port"] != 443]}})
-    command = ("patch", "service", "dev-registry", "-n", REGISTRIES, "--type=merge", "-p", kept)
-    cluster.kubectl(*command)
-    return lambda: patch(cluster, {"suspend": False})
-
-
 BODY_SIZE = "nginx.ingress.kubernetes.io/proxy-body-size"
-FAULTS: dict[str, tuple[str, Break]] = {
-    "foreign hosts.toml": ("cannot be pulled from on this node: Contended", foreign_file),
+# What `doctor` says of it, words of the one line that mends it, and how to make it.
+FAULTS: dict[str, tuple[str, str, Fault]] = {
     "DNS missing on nodes": (
         "cannot be pulled from on this node: PullFailed",
+        "or use resolve: ClusterIP",
         changed({"nodes": {"resolve": "ClusterIP"}}, {"nodes": {"resolve": "DNS"}}),
+    ),
+    "port 443 of the Service gone": (
+        "Service dev-registry has lost port 443",
+        "kubectl delete service dev-registry",
+        faults.without_443,
+    ),
+    "config_path unset": (
+        "cannot be pulled from on this node: ConfigPathMissing",
+        'config_path = "/etc/containerd/certs.d"',
+        faultsofnodes.without_config_path,
+    ),
+    "foreign hosts.toml": (
+        "cannot be pulled from on this node: Contended",
+        "/hosts.toml",
+        faultsofnodes.foreign_file,
+    ),
+    "flag conflict": (
+        "cannot be pulled from on this node: FlagConflict",
+        f"Add --insecure-registry {HOST}",
+        faultsofnodes.started_with_a_flag,
     ),
     "ingress without body size": (
         "limits the size of what is sent (413)",
+        f'{BODY_SIZE}: "0"',
         changed(
             {"ingress": {"annotations": None}}, {"ingress": {"annotations": {BODY_SIZE: "1m"}}}
         ),
     ),
+    "volume full": (
+        "StorageReady says StorageFull: The volume is full",
+        "kubectl patch pvc small",
+        faultsofnodes.full_volume,
+    ),
     "registry image missing": (
         "RegistryAvailable says ImagePullFailed",
+        "in spec.image",
         changed({"image": None}, {"image": "localregistry.dev/no/such:image"}),
     ),
-    "port 443 of the Service gone": ("Service dev-registry has lost port 443", without_443),
-    "API rights missing": ("The operator lacks rights in the API", without_rights),
+    "agent blocked": (
+        "Pod Security (baseline) lets no node agent run here",
+        "kubectl label namespace localregistry-system",
+        faults.blocked_agents,
+    ),
+    "API rights missing": (
+        "The operator lacks rights in the API",
+        "helm upgrade localregistry",
+        faults.without_rights,
+    ),
 }
 
 
@@ -153,12 +134,16 @@ CASES = [pytest.param(f, marks=() if f in DAILY else pytest.mark.long) for f in 
 
 @pytest.mark.parametrize("name", CASES)
 def test_doctor_names_the_fault_and_after_its_cure_says_that_all_is_well(
-    ready: Cluster, containerd_node: Node, name: str
+    ready: Cluster, name: str
 ) -> None:
-    words, breaks = FAULTS[name]
-    cure = breaks(ready, containerd_node)
-    try:
-        wait_until(lambda: told(ready, words), timeout=90, what=words, interval=2)
-    finally:
-        cure()
-    wait_until(lambda: errors(ready) == {}, timeout=120, what="all to be well", interval=2)
+    words, mends, fault = FAULTS[name]
+    with fault(ready) as cure:
+        seconds = wait_until(lambda: bool(told(ready, words)), timeout=90, what=words, interval=2)
+        sentence, line = next(iter(told(ready, words).items()))
+        say(f"{name}, after {seconds:.0f} s: {sentence} -> {line}")
+        assert mends in line
+        cure(line)
+        seconds = wait_until(
+            lambda: errors(ready) == {}, timeout=120, what="all to be well", interval=2
+        )
+        say(f"{name}: all is well {seconds:.0f} s after its cure")

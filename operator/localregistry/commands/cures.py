@@ -5,17 +5,28 @@ docs/reference/troubleshooting.md says more.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from localregistry.spec.reasons import Reason
 
-# {namespace} and {name} are of the LocalRegistry, {system} is the operator's namespace.
+# {namespace} and {name} are of the LocalRegistry, {system} is the operator's namespace; {room} is
+# of ROOM, by the kind of storage.
 _GET = "kubectl get localregistry {name} -n {namespace} -o yaml"
 _EDIT = "kubectl edit localregistry {name} -n {namespace}"
 _PODS = "kubectl describe pod -n {namespace} -l app.kubernetes.io/name=registry"
-_CLAIM = "kubectl describe pvc {child} -n {namespace}"
-_GROW = (
-    "kubectl patch localregistry {name} -n {namespace} --type=merge "
-    """-p '{{"spec":{{"storage":{{"size":"LARGER"}}}}}}'"""
-)
+_CLAIM = "kubectl describe pvc {claim} -n {namespace}"
+# A folder of a larger file system does not grow with its claim.
+_SHARED = "; where the message names the file system that holds it, free space on that"
+ROOM = {
+    "size": "kubectl patch localregistry {name} -n {namespace} --type=merge "
+    """-p '{{"spec":{{"storage":{{"size":"LARGER"}}}}}}'""" + _SHARED,
+    "existingClaim": "kubectl patch pvc {claim} -n {namespace} "
+    """-p '{{"spec":{{"resources":{{"requests":{{"storage":"LARGER"}}}}}}}}'"""
+    ", or let who made the volume make it larger" + _SHARED,
+    "ephemeral": "Free space on the disk of the pod's node, or make the LocalRegistry anew with "
+    "spec.storage.size.",
+}
 _LOG = "kubectl logs -n {system} deployment/localregistry"
 
 CURES: dict[Reason, str] = {
@@ -43,8 +54,8 @@ CURES: dict[Reason, str] = {
     """'{{"allowVolumeExpansion":true}}', or set spec.storage.size back.""",
     Reason.DATA_LOST: "Restore the claim under its name, or run the kubectl annotate of the "
     "message.",
-    Reason.STORAGE_ALMOST_FULL: _GROW,
-    Reason.STORAGE_FULL: _GROW,
+    Reason.STORAGE_ALMOST_FULL: "{room}",
+    Reason.STORAGE_FULL: "{room}",
     Reason.VOLUME_READ_ONLY: "Have the node's administrator check the volume's file system "
     "(dmesg), then: kubectl delete pod -n {namespace} -l app.kubernetes.io/name=registry",
     Reason.OPERATOR_REMOVED: "Install the operator again, or delete the LocalRegistry.",
@@ -74,7 +85,19 @@ CURES: dict[Reason, str] = {
 }
 
 
-def of(reason: str, *, namespace: str, name: str, child: str, system: str) -> str:
-    """For a reason of a newer operator, where to look."""
+def of(
+    reason: str,
+    *,
+    namespace: str,
+    name: str,
+    child: str,
+    system: str,
+    storage: Mapping[str, Any] | None = None,
+) -> str:
+    """For a reason of a newer operator, where to look. `storage` is that of the spec."""
     known = CURES.get(Reason(reason)) if reason in list(Reason) else None
-    return (known or _GET).format(namespace=namespace, name=name, child=child, system=system)
+    given = storage or {}
+    kind = next((kind for kind in ("existingClaim", "ephemeral") if given.get(kind)), "size")
+    line = (known or _GET).replace("{room}", ROOM[kind])
+    claim = given.get("existingClaim") or child
+    return line.format(namespace=namespace, name=name, child=child, system=system, claim=claim)

@@ -35,13 +35,15 @@ AGAIN, HOURLY = 60.0, 3600.0
 
 @dataclass
 class _Looked:
-    """`which`: the Ingress as it was asked for; `found`: what stops a push, as of the last look."""
+    """`which`: the Ingress as it was asked for; `found`: what stops a push, as of the last look;
+    `look`: the one that is under way."""
 
     key: Key
     door: Door
     which: tuple[str, ...]
     found: str = ""
     told: str = field(default="")
+    look: asyncio.Task[None] | None = None
 
 
 class FrontDoors:
@@ -87,11 +89,16 @@ class FrontDoors:
         return known.told
 
     def told(self, uid: str) -> str:
-        """The same as it is known, without a look."""
+        """The same as it is known, of a registry that does not answer. A look that is under way is
+        put off: its upload would hold a pod that is to end for a minute."""
         known = self._known.get(uid)
+        if known and known.look:
+            known.look.cancel()
         return known.told if known else ""
 
     def forget(self, uid: str) -> None:
+        """A look that is under way ends."""
+        self.told(uid)
         self._known.pop(uid, None)
 
     async def run(self) -> None:
@@ -115,14 +122,24 @@ class FrontDoors:
         known = self._known.get(uid)
         if known is None:
             return
+        look = frontdoor.look(self._session, known.door, lasting=self._lasting)
+        known.look = asyncio.create_task(look)
         try:
-            await frontdoor.look(self._session, known.door, lasting=self._lasting)
+            await known.look
             found = ""
+        except asyncio.CancelledError:
+            if (looker := asyncio.current_task()) and looker.cancelling():
+                raise
+            if self._known.get(uid) is known:
+                self._queue.add_after(uid, self._second_look)
+            return
         except Stopped as error:
             found = str(error)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             logger.debug("The Ingress of %s/%s is not reached: %s", *known.key, error)
             found = ""
+        finally:
+            known.look = None
         if self._known.get(uid) is not known:
             return  # Forgotten, or changed, meanwhile: then it is in the queue again.
         before, known.found = known.found, found

@@ -63,9 +63,12 @@ def without_443(seen: Survey) -> None:
     found["spec"]["ports"] = [port for port in found["spec"]["ports"] if port["port"] != 443]
 
 
-BLOCKED = 'violates PodSecurity "baseline:latest": hostPath volumes'
-EVENT = {"reason": "FailedCreate", "regarding": {"kind": "DaemonSet"}, "note": BLOCKED}
-BARE = {"daemonset": {"status": {"currentNumberScheduled": 0}}, "events": [EVENT]}
+REFUSED = (
+    'Error creating: pods "node-agent-{}" is forbidden: violates PodSecurity "baseline:latest"'
+)
+NOTES = (*map(REFUSED.format, "ab"), f"(combined from similar events): {REFUSED.format('c')}")
+EVENTS = [{"reason": "FailedCreate", "regarding": {"kind": "DaemonSet"}, "note": n} for n in NOTES]
+BARE = {"daemonset": {"status": {"currentNumberScheduled": 0}}, "events": EVENTS}
 
 # The fault, how it is seen, words of its finding, words of its cure.
 FAULTS: dict[str, tuple[Break, str, str]] = {
@@ -111,13 +114,13 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
     ),
     "agent blocked": (
         has(**BARE),
-        "No agent's pod may be made: violates PodSecurity",
-        "kubectl label namespace localregistry-system pod-security.kubernetes.io/enforce=priv",
+        "No agent's pod may be made: Error creating: a pod is forbidden: violates PodSecurity",
+        "=privileged --overwrite && kubectl rollout restart daemonset node-agent -n localregistry",
     ),
     "API rights missing": (
         has(lacking=[Right("patch", "", "services")]),
         "The operator lacks rights in the API: patch services.",
-        "Apply its roles again: helm install",
+        "Apply its roles again: helm upgrade",
     ),
     "no CRD": (has(crd=False), "The CRD of LocalRegistries is not installed.", "helm install"),
     "no operator": (has(operators=[]), "There is no operator in this namespace.", "helm install"),
@@ -135,6 +138,11 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
         has(agents=Agents({"node-a": agent("node-a")})),
         "No agent runs on this node",
         "kubectl describe daemonset",
+    ),
+    "a node that is not Ready": (
+        has(nodes=[node("node-a"), node("node-b", "docker://28.5.2", ready=False)]),
+        "This node is not Ready, so that nobody waits for it: no kubelet has answered.",
+        "kubectl describe node node-b",
     ),
     "an agent that is not ready": (
         has(agents=Agents({n: Agent(n, "p", n == "node-a") for n in ("node-a", "node-b")})),
@@ -266,3 +274,14 @@ def test_a_tls_door_is_not_knocked_at() -> None:
     seen = survey()
     seen.registries[0].door = Answer(("203.0.113.7",), "203.0.113.7")
     assert findings.code(examine(seen)) is Exit.WELL
+
+
+@pytest.mark.parametrize(
+    ("reason", "severity"),
+    [("StorageFull", Severity.ERROR), ("StorageAlmostFull", Severity.WARNING)],
+)
+def test_a_volume_is_an_error_once_pushes_fail(reason: str, severity: Severity) -> None:
+    seen = survey()
+    says("StorageReady", "True", reason, "The volume")(seen)
+    told = [one for one in examine(seen) if reason in one.sentence]
+    assert [one.severity for one in told] == [severity]

@@ -248,6 +248,41 @@ async def test_nothing_is_kept_of_one_that_is_gone(front: Front, doors: Doors) -
     assert doors.doors._known == {}
 
 
+async def test_a_push_under_way_ends_when_its_registry_goes(
+    front: Front, session: aiohttp.ClientSession
+) -> None:
+    """The registry's pod waits for it. Others are looked at as before, until the operator ends."""
+    doors = FrontDoors(session, changed=lambda _: None, lasting=60, second_look=0)
+    task = asyncio.create_task(doors.run())
+    for uid in ("u1", "u2"):
+        del front.asked[:]
+        doors.observe(uid, KEY, front.door, ())
+        await until(lambda: any(line.startswith("PATCH") for line in front.asked))
+        doors.forget(uid)
+        await until(lambda: any(line.startswith("DELETE") for line in front.asked))
+    assert not task.done()
+    doors.observe("u3", KEY, front.door, ())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, timeout=5)
+
+
+async def test_a_push_under_way_is_put_off_while_the_registry_does_not_answer(
+    front: Front, session: aiohttp.ClientSession
+) -> None:
+    """Its pod may be about to be replaced, and waits for it."""
+    doors = FrontDoors(session, changed=lambda _: None, lasting=60, second_look=0.1)
+    task = asyncio.create_task(doors.run())
+    doors.observe("u1", KEY, front.door, ())
+    for _ in range(2):
+        await until(lambda: any(line.startswith("PATCH") for line in front.asked))
+        assert doors.told("u1") == ""
+        await until(lambda: any(line.startswith("DELETE") for line in front.asked))
+        del front.asked[:]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 # What is looked at of an Ingress
 
 

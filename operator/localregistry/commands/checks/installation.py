@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -13,7 +14,16 @@ INSTALL = (
     "helm install localregistry manifests/chart -n {namespace} --create-namespace, or kubectl "
     "apply --server-side -f manifests/install.yaml"
 )
-LABEL = "kubectl label namespace {namespace} pod-security.kubernetes.io/enforce=privileged"
+# What the release has got by its values stays.
+UPGRADE = (
+    "helm upgrade localregistry manifests/chart -n {namespace} --reuse-values, or kubectl apply "
+    "--server-side -f manifests/install.yaml"
+)
+LABEL = (
+    "kubectl label namespace {namespace} pod-security.kubernetes.io/enforce=privileged --overwrite"
+)
+# Once pods were refused, the DaemonSet's controller waits for up to 17 minutes before each try.
+TRY_AGAIN = "kubectl rollout restart daemonset node-agent -n {namespace}"
 ENFORCE = "pod-security.kubernetes.io/enforce"
 # A Lease of 15 s, renewed every 2 s; the clocks of two machines may differ by more than that.
 LEASE_SECONDS = 60
@@ -38,7 +48,7 @@ def _namespace(survey: Survey) -> Iterator[Finding]:
         yield error(
             f"namespace {survey.namespace}",
             f"Pod Security ({level}) lets no node agent run here: it writes the node's files.",
-            LABEL.format(namespace=survey.namespace) + " --overwrite",
+            _unblocks(survey),
         )
 
 
@@ -57,7 +67,7 @@ def _operator(survey: Survey, install: str, now: datetime) -> Iterator[Finding]:
         yield error(about, "The operator's pod is not ready.", f"kubectl describe {deployment}")
     elif survey.lacking:
         lacking = ", ".join(map(str, survey.lacking[:5]))
-        cure = f"Apply its roles again: {install}"
+        cure = f"Apply its roles again: {UPGRADE.format(namespace=survey.namespace)}"
         yield error(about, f"The operator lacks rights in the API: {lacking}.", cure)
     elif _is_stale(survey, now):
         logs = f"kubectl logs {deployment}"
@@ -102,10 +112,14 @@ def _agents(survey: Survey) -> Iterator[Finding]:
             )
 
 
+# Before the words of an Event that stands for several.
+_SIMILAR = "(combined from similar events): "
+
+
 def _refusals(survey: Survey) -> list[str]:
-    """What the DaemonSet's controller was told, each once."""
+    """What the DaemonSet's controller was told, each once, whatever pod it was."""
     found = [
-        str(event.get("note") or "")
+        re.sub(r'pods "[^"]+"', "a pod", str(event.get("note") or "")).rpartition(_SIMILAR)[2]
         for event in survey.events or ()
         if (event.get("regarding") or {}).get("kind") == "DaemonSet"
         and event.get("reason") == "FailedCreate"
@@ -116,8 +130,14 @@ def _refusals(survey: Survey) -> list[str]:
 
 def _mends(survey: Survey, refused: str) -> str:
     if "PodSecurity" in refused:
-        return LABEL.format(namespace=survey.namespace) + " --overwrite"
+        return _unblocks(survey)
     return f"kubectl describe daemonset node-agent -n {survey.namespace}"
+
+
+def _unblocks(survey: Survey) -> str:
+    """One line: the label, and where there is a DaemonSet what makes it try at once."""
+    commands = [LABEL, TRY_AGAIN] if survey.daemonset else [LABEL]
+    return " && ".join(commands).format(namespace=survey.namespace)
 
 
 def summary(survey: Survey) -> Finding:

@@ -27,6 +27,12 @@ def check(survey: Survey) -> Iterator[Finding]:
             continue
         name = str(node["metadata"]["name"])
         agent = survey.agents.by_node.get(name)
+        if not nodes.is_ready(node):
+            yield warning(
+                f"node {name}",
+                f"This node is not Ready, so that nobody waits for it: {_kubelets_words(node)}.",
+                f"kubectl describe node {name}, and on it the log of its kubelet and its runtime.",
+            )
         # Once there is an operator its agents say how it is.
         if survey.operators == []:
             yield from _forecast(node, f"node {name}")
@@ -37,6 +43,12 @@ def check(survey: Survey) -> Iterator[Finding]:
                 sentence = f"{owners[uid]} cannot be pulled from on this node: {result.reason}."
                 yield error(f"node {name}", sentence, result.message)
     yield from _told(survey)
+
+
+def _kubelets_words(node: Body) -> str:
+    conditions = (node.get("status") or {}).get("conditions") or ()
+    said: Body = next((c for c in conditions if c.get("type") == "Ready"), {})
+    return str(said.get("message") or said.get("reason") or "no kubelet has answered").rstrip(".")
 
 
 def _told(survey: Survey) -> Iterator[Finding]:

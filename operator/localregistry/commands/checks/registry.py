@@ -56,8 +56,10 @@ def _conditions(survey: Survey, one: Children) -> Iterator[Finding]:
             name=meta["name"],
             child=child_name(meta["name"]),
             system=survey.namespace,
+            storage=one.registry["spec"].get("storage"),
         )
-        mild = reason in _SOON or reason in WARNINGS
+        # A volume that is full is True, since pulls go on; to push is what does not work.
+        mild = reason in _SOON or (reason in WARNINGS and reason != Reason.STORAGE_FULL)
         sentence = f"{condition['type']} says {reason}: {message}"
         yield (warning if mild else error)(one.about, sentence, cure)
 
