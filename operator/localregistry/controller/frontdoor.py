@@ -70,6 +70,8 @@ class Stopped(Exception):
 async def look(session: aiohttp.ClientSession, door: Door, *, lasting: float = LASTING) -> None:
     """Takes `lasting` seconds where all is well. Raises Stopped, or OSError, TimeoutError or
     aiohttp.ClientError where the address is not reached from here, which says nothing of users."""
+    # What else stands there has limits of its own, which are nobody's business.
+    await _opened(session, door, "GET", door.api, expected=200)
     await _announce(session, door)
     target = await _begin(session, door)
     try:
@@ -116,17 +118,24 @@ async def _announce(session: aiohttp.ClientSession, door: Door) -> None:
 
 async def _begin(session: aiohttp.ClientSession, door: Door) -> str:
     """Where the upload goes on, at the same address."""
-    async with _ask(session, door, "POST", door.url) as answer:
+    return _onward(door, await _opened(session, door, "POST", door.url, expected=202))
+
+
+async def _opened(
+    session: aiohttp.ClientSession, door: Door, method: str, url: str, *, expected: int
+) -> str:
+    """The Location of the registry's answer to a request without a body."""
+    async with _ask(session, door, method, url) as answer:
         status, location = answer.status, answer.headers.get("Location", "")
         ours = "Docker-Distribution-Api-Version" in answer.headers
     _judge(door, status, location)
-    if status >= 500 or status in (401, 403) or (ours and status != 202):
+    if status >= 500 or status in (401, 403) or (ours and status != expected):
         # The registry is not well; or the front lets in whom its administrator likes, which need
         # not be us.
         raise aiohttp.ClientConnectionError(f"{status}")
     if not ours:
         raise Stopped(f"something else than the registry answers there, with {status}")
-    return _onward(door, location)
+    return location
 
 
 def _onward(door: Door, location: str) -> str:
