@@ -56,6 +56,7 @@ def test_an_ingress_that_limits_bodies_is_told_until_it_does_not(clean: Cluster)
     push(way, "large", size=2 << 20)
 
 
+@pytest.mark.long
 def test_somebody_elses_ingress_for_the_host_is_told_and_nodes_pull_all_the_same(
     clean: Cluster,
 ) -> None:
