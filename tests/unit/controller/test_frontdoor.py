@@ -15,9 +15,7 @@ from aiohttp.test_utils import TestServer
 from localregistry.controller.claims import Key
 from localregistry.controller.frontdoor import CONTENT, LENGTH, Door, Stopped, look
 from localregistry.controller.frontdoors import FrontDoors
-from localregistry.controller.kinds import INGRESS
-from unit.controller.bodies import KEY, read, until
-from unit.controller.world import World
+from unit.controller.bodies import KEY, until
 
 HOST = "dev.example.internal"
 API = {"Docker-Distribution-Api-Version": "registry/2.0"}
@@ -98,6 +96,13 @@ async def test_a_push_that_is_let_through_leaves_one_blob(
     assert front.sent == [CONTENT]
 
 
+async def stopped(front: Front, session: aiohttp.ClientSession) -> str:
+    """By what."""
+    with pytest.raises(Stopped) as raised:
+        await look(session, front.door, lasting=LASTING)
+    return str(raised.value)
+
+
 def moved(status: int, location: str, **headers: str) -> dict[str, Any]:
     return {"status": status, "headers": {"Location": location, **headers}}
 
@@ -119,10 +124,9 @@ async def test_what_stops_a_push_is_told(
     front: Front, session: aiohttp.ClientSession, begins: dict[str, Any], words: str
 ) -> None:
     front.begins = begins
-    with pytest.raises(Stopped) as raised:
-        await look(session, front.door, lasting=LASTING)
-    assert words in str(raised.value)
-    assert "token" not in str(raised.value)
+    told = await stopped(front, session)
+    assert words in told
+    assert "token" not in told
 
 
 async def test_a_limit_of_the_size_is_found_without_sending_that_much(
@@ -160,9 +164,7 @@ async def test_what_stops_an_upload_that_was_begun_is_told(
     front: Front, session: aiohttp.ClientSession, answer: dict[str, Any], words: str
 ) -> None:
     front.goes_on = answer
-    with pytest.raises(Stopped) as raised:
-        await look(session, front.door, lasting=LASTING)
-    assert words in str(raised.value)
+    assert words in await stopped(front, session)
 
 
 async def test_a_registry_that_fails_in_the_middle_is_no_fault_of_the_front(
@@ -281,70 +283,3 @@ async def test_a_push_under_way_is_put_off_while_the_registry_does_not_answer(
         del front.asked[:]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-# What is looked at of an Ingress
-
-
-class Looks(FrontDoors):
-    """Keeps what it is to look at."""
-
-    seen: tuple[str, Key, Door, tuple[str, ...]] | None
-
-    def observe(self, uid: str, key: Key, door: Door, which: tuple[str, ...]) -> str:
-        self.seen = uid, key, door, which
-        return "a limit"
-
-
-def admitted(**address: str) -> dict[str, Any]:
-    meta = {"uid": "i1", "generation": 2, "annotations": {"a": "b"}}
-    return {"metadata": meta, "status": {"loadBalancer": {"ingress": [address]}}}
-
-
-@pytest.mark.parametrize(
-    ("given", "address", "door"),
-    [
-        ({}, {"ip": "192.0.2.1"}, Door("192.0.2.1", "registry.example.internal")),
-        ({}, {"hostname": "lb.example.com"}, Door("lb.example.com", "registry.example.internal")),
-        (
-            {"host": "a.example:5000", "ingress": {"tls": {"secretName": "s"}}},
-            {"ip": "2001:db8::1"},
-            Door("2001:db8::1", "a.example:5000", tls=True),
-        ),
-    ],
-    ids=["an address", "a name", "https, and a port"],
-)
-def test_a_door_is_where_people_come_in(
-    given: dict[str, Any], address: dict[str, str], door: Door
-) -> None:
-    looks = Looks.__new__(Looks)
-    assert looks.through(read(**given), admitted(**address)) == "a limit"
-    assert looks.seen == ("u1", KEY, door, ("i1", "2", "{'a': 'b'}"))
-
-
-async def test_what_stops_pushes_is_told_of_the_ingress_and_of_nothing_else(
-    session: aiohttp.ClientSession,
-) -> None:
-    looks = Looks(session, changed=lambda key: None)
-    looks.seen = None
-    world = World(doors=looks)
-    await world.ready()
-    world.api.put(world.live(INGRESS) | {"status": admitted(ip="192.0.2.1")["status"]})
-    world.available(False)
-    await world.run()
-    assert world.condition("Exposed") == ("True", "IngressAdmitted")
-    assert looks.seen is None, "a registry that does not run is no fault of the front"
-    world.available()
-    await world.run()
-    assert world.condition("Exposed") == ("False", "PushStopped")
-    assert world.message("Exposed") == "A push through the Ingress fails: a limit"
-    assert world.condition("Ready")[0] == "True"
-    world.api.put(world.live(INGRESS) | {"status": {}})
-    await world.run()
-    assert world.condition("Exposed")[1] in ("IngressPending", "IngressNotAdmitted")
-
-
-def test_the_name_is_asked_for_at_the_address() -> None:
-    assert Door("192.0.2.1", "a.example").url.startswith("http://192.0.2.1:80/v2/")
-    assert Door("2001:db8::1", "a.example", tls=True).url.startswith("https://[2001:db8::1]:443/")
-    assert Door("192.0.2.1", "a.example:5000").named.startswith("http://a.example:5000/v2/")

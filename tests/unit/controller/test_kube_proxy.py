@@ -10,6 +10,7 @@ from kubernetes.aio import client
 
 from localregistry.controller.kinds import NODE
 from localregistry.controller.kube import Api, look_once_for_a_proxy
+from unit.controller.serving import serving
 
 SERVER, PROXY, OWN = "https://api.example:6443", "http://proxy.example:3128", "http://own:1"
 VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
@@ -52,18 +53,13 @@ async def test_a_request_takes_no_turn_of_a_thread_pool(monkeypatch: pytest.Monk
     async def answer(_: web.Request) -> web.Response:
         return web.json_response({"metadata": {"name": "n"}})
 
-    app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    configuration = client.Configuration()
-    configuration.host = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    look_once_for_a_proxy(configuration)
-    turns = []
-    loop = asyncio.get_running_loop()
-    monkeypatch.setattr(loop, "run_in_executor", lambda *call: turns.append(call))
-    async with client.ApiClient(configuration) as api_client:
-        assert await Api(api_client).get(NODE, None, "n") == {"metadata": {"name": "n"}}
-    await runner.cleanup()
+    async with serving(answer, method="GET") as port:
+        configuration = client.Configuration()
+        configuration.host = f"http://127.0.0.1:{port}"
+        look_once_for_a_proxy(configuration)
+        turns = []
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(loop, "run_in_executor", lambda *call: turns.append(call))
+        async with client.ApiClient(configuration) as api_client:
+            assert await Api(api_client).get(NODE, None, "n") == {"metadata": {"name": "n"}}
     assert turns == []

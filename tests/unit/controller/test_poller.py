@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -16,8 +16,7 @@ from localregistry.controller.fleet import Fleet
 from localregistry.controller.poller import Poller
 from localregistry.trust import TASK_ANNOTATION, NodeReason, NodeResult, Report, Task
 from unit.controller.bodies import agent, document, entry, node, until
-
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from unit.controller.serving import Handler, serving
 
 DOCUMENT = document(entry())
 
@@ -26,7 +25,7 @@ def report(reason: NodeReason | None = None, *, revision: str = DOCUMENT.revisio
     return Report(revision, "containerd", {"u1": NodeResult(reason, "why")} if reason else {})
 
 
-def says(*reports: Report) -> Answer:
+def says(*reports: Report) -> Handler:
     """One after the other, then the last again and again."""
     left = list(reports)
 
@@ -42,7 +41,7 @@ class World:
     def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
         self.fleet = Fleet()
         self.fleet.remember(DOCUMENT)
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, Handler] = {}
         self.asked: list[str] = []
         self.changes: list[set[str] | None] = []
         self.running: asyncio.Task[None] | None = None
@@ -59,7 +58,7 @@ class World:
     def start(self) -> None:
         self.running = asyncio.create_task(self.poller.run())
 
-    def join(self, name: str, answer: Answer | None, *, index: int) -> None:
+    def join(self, name: str, answer: Handler | None, *, index: int) -> None:
         address = f"127.0.1.{index}"
         self.fleet.observe_node(node(name), gone=False)
         self.fleet.observe_pod(agent(name, uid=f"p{index}", address=address), gone=False)
@@ -86,24 +85,21 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     monkeypatch.setattr(poller, "PATIENCE", 5)
     monkeypatch.setattr(poller, "LATE_ATTEMPTS", 3)
     monkeypatch.setattr(poller, "TIMEOUT", aiohttp.ClientTimeout(total=0.2))
-    app = web.Application()
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
     made: list[World] = []
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await made[0].handle(request)
 
-    app.router.add_route("GET", "/{path:.*}", handle)
-    await runner.setup()
-    await web.TCPSite(runner, "0.0.0.0", 0).start()
-    async with aiohttp.ClientSession() as session:
-        made.append(World(session, runner.addresses[0][1]))
+    async with (
+        serving(handle, method="GET", address="0.0.0.0") as port,
+        aiohttp.ClientSession() as session,
+    ):
+        made.append(World(session, port))
         yield made[0]
         assert made[0].running is not None
         made[0].running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await made[0].running
-    await runner.cleanup()
 
 
 async def test_nothing_is_known_until_every_agent_was_asked(world: World) -> None:
@@ -170,7 +166,7 @@ async def test_one_that_stays_busy_is_asked_less_and_less(world: World) -> None:
     ids=["knows an older document", "is at it", "does not answer"],
 )
 async def test_an_agent_that_does_not_come_to_know_its_task_is_late(
-    world: World, answer: Answer, late: bool
+    world: World, answer: Handler, late: bool
 ) -> None:
     """One that is at work has all it needs, and one that does not answer would not hear either."""
     world.join("n1", answer, index=1)
@@ -212,7 +208,7 @@ async def in_pieces(request: web.Request) -> web.StreamResponse:
     return answer
 
 
-def body(content: bytes, status: int = 200) -> Answer:
+def body(content: bytes, status: int = 200) -> Handler:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=status, body=content)
 
@@ -251,7 +247,7 @@ async def test_an_answer_that_comes_in_pieces_is_read_whole(world: World) -> Non
     ],
 )
 async def test_an_agent_that_answers_nonsense_disturbs_no_other(
-    world: World, answer: Answer, caplog: pytest.LogCaptureFixture
+    world: World, answer: Handler, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.join("n1", answer, index=1)
     world.join("n2", says(report(NodeReason.PULL_FAILED)), index=2)

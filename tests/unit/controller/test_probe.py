@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -11,11 +11,10 @@ from aiohttp import web
 
 from localregistry.controller.probe import Pusher, PushFailed
 from localregistry.resources.probe_image import MANIFEST_TYPE, REPOSITORY, TAG, ProbeImage
+from unit.controller.serving import Handler, serving
 
 UID = "0f6f2b3a-6c1e-4d57-9a43-1d2c8e5b7f90"
 IMAGE = ProbeImage.of(UID)
-
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Registry:
@@ -27,7 +26,7 @@ class Registry:
         self.location = "/v2/{repository}/blobs/uploads/7?_state=a%2Fb%3D"
         self.states: list[str] = []
         self.requests: list[str] = []
-        self.instead: dict[str, Answer] = {}
+        self.instead: dict[str, Handler] = {}
         self.endpoint = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -62,21 +61,12 @@ class Registry:
         return web.Response(status=201)
 
 
-async def serve(handler: Answer) -> tuple[web.AppRunner, str]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return runner, f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-
 @pytest.fixture
 async def registry() -> AsyncIterator[Registry]:
     registry = Registry()
-    runner, registry.endpoint = await serve(registry.handle)
-    yield registry
-    await runner.cleanup()
+    async with serving(registry.handle) as port:
+        registry.endpoint = f"http://127.0.0.1:{port}"
+        yield registry
 
 
 @pytest.fixture
@@ -133,7 +123,7 @@ async def test_an_upload_goes_on_where_the_location_s_path_says(
     assert set(registry.states) == ({"a/b="} if "?" in location else {""})
 
 
-def answers(status: int, body: bytes = b"", **headers: str) -> Answer:
+def answers(status: int, body: bytes = b"", **headers: str) -> Handler:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=status, body=body, headers=headers)
 
@@ -170,7 +160,7 @@ async def drops(request: web.Request) -> web.StreamResponse:
     ],
 )
 async def test_a_push_that_fails_says_where_and_why(
-    registry: Registry, pusher: Pusher, step: str, answer: Answer, told: str
+    registry: Registry, pusher: Pusher, step: str, answer: Handler, told: str
 ) -> None:
     registry.instead[step] = answer
     with pytest.raises(PushFailed, match=told):
@@ -178,8 +168,8 @@ async def test_a_push_that_fails_says_where_and_why(
 
 
 async def test_a_registry_that_refuses_the_connection_is_named(pusher: Pusher) -> None:
-    runner, endpoint = await serve(answers(200))
-    await runner.cleanup()
+    async with serving(answers(200)) as port:
+        endpoint = f"http://127.0.0.1:{port}"
     with pytest.raises(PushFailed, match=f"does not answer at {endpoint}: Cannot connect"):
         await pusher.push(endpoint, UID)
 
@@ -195,9 +185,9 @@ async def test_a_registry_cannot_send_the_operator_elsewhere(
         visits.append(request.path)
         return web.Response(status=201)
 
-    runner, other = await serve(elsewhere)
-    registry.instead[step] = answers(status, Location=f"{other}/secret")
-    with pytest.raises(PushFailed, match=str(status)):
-        await pusher.push(registry.endpoint, UID)
-    await runner.cleanup()
+    async with serving(elsewhere) as port:
+        location = f"http://127.0.0.1:{port}/secret"
+        registry.instead[step] = answers(status, Location=location)
+        with pytest.raises(PushFailed, match=str(status)):
+            await pusher.push(registry.endpoint, UID)
     assert visits == []

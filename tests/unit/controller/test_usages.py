@@ -14,7 +14,8 @@ from localregistry.controller import usages
 from localregistry.controller.kinds import DEPLOYMENT, LOCAL_REGISTRY
 from localregistry.controller.storageuse import Silent, Told
 from unit.controller.bodies import KEY, until
-from unit.controller.usagelab import GIB, Answer, Lab, open_lab, says, usage
+from unit.controller.serving import Handler
+from unit.controller.usagelab import GIB, Lab, open_lab, says, usage
 from unit.controller.world import World
 
 
@@ -114,12 +115,12 @@ async def redirects(_: web.Request) -> web.Response:
     raise web.HTTPFound("/elsewhere")
 
 
-BAD: list[Answer] = [refuses, hangs, garbage, no_text, too_much, breaks_off, redirects]
+BAD: list[Handler] = [refuses, hangs, garbage, no_text, too_much, breaks_off, redirects]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda answer: answer.__name__)
 async def test_a_bad_answer_keeps_the_figure_for_five_minutes_and_then_drops_it(
-    lab: Lab, bad: Answer, caplog: pytest.LogCaptureFixture
+    lab: Lab, bad: Handler, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
     lab.answer(says(usage()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -15,8 +15,7 @@ from localregistry.controller.storageuse import Told
 from localregistry.controller.usages import Usages
 from localregistry.usage.report import Kind, Usage
 from unit.controller.bodies import Clock
-
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from unit.controller.serving import Handler, serving
 
 GIB = 1 << 30
 
@@ -25,7 +24,7 @@ def usage(used: int = GIB, *, free: int = 9 * GIB, age: float = 0.0) -> Usage:
     return Usage(Kind.VOLUME, used, 10 * GIB, free, free, age=age)
 
 
-def says(*answers: Usage) -> Answer:
+def says(*answers: Usage) -> Handler:
     """One after the other, then the last again and again."""
     left = list(answers)
 
@@ -41,7 +40,7 @@ class Lab:
     def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
         self.port = port
         self.clock = Clock(1000.0)
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, Handler] = {}
         self.asked: list[str] = []
         self.said: list[str] = []
         self.changes: list[Key] = []
@@ -59,7 +58,7 @@ class Lab:
         self.usages.follow(uid, ("team", uid), address=address, port=9810, told=told, nodes=nodes)
         return uid
 
-    def answer(self, answer: Answer, *, index: int = 1) -> None:
+    def answer(self, answer: Handler, *, index: int = 1) -> None:
         self.answers[f"127.0.2.{index}"] = answer
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -79,21 +78,18 @@ async def open_lab(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lab]:
     monkeypatch.setattr(usages, "EVERY_SECONDS", 0.2)
     monkeypatch.setattr(usages, "RETRY_SECONDS", 0.02)
     monkeypatch.setattr(usages, "TIMEOUT", aiohttp.ClientTimeout(total=0.2))
-    app = web.Application()
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
     made: list[Lab] = []
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await made[0].handle(request)
 
-    app.router.add_route("GET", "/{path:.*}", handle)
-    await runner.setup()
-    await web.TCPSite(runner, "0.0.0.0", 0).start()
-    async with aiohttp.ClientSession() as session:
-        made.append(Lab(session, runner.addresses[0][1]))
+    async with (
+        serving(handle, method="GET", address="0.0.0.0") as port,
+        aiohttp.ClientSession() as session,
+    ):
+        made.append(Lab(session, port))
         running = asyncio.create_task(made[0].usages.run())
         yield made[0]
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-    await runner.cleanup()
