@@ -17,7 +17,7 @@ from api.lab import LREG, Lab, open_lab
 from api.processes import wait_until
 from api.traefiks import Traefik
 from bench import blobs
-from e2e.fronts import certificate, forwarded, pushed, pushed_slowly
+from e2e.fronts import certificate, forwarded, pushed, pushed_slowly, redirect
 from e2e.pushes import Refused
 from localregistry.commands import frontdoor
 
@@ -81,15 +81,9 @@ def test_traefik_leads_back_to_the_name_and_port_that_the_client_asked(
     objects.apply(lab.api, secret)
     lab.apply("dev", host=HOST, ingress={**INGRESS, "tls": {"secretName": "pair"}})
 
-    def redirected() -> bool:
-        try:
-            headers, _ = way.ask("GET", "/v2/", expected=308)
-        except Refused:
-            return False
-        return headers["location"].startswith(f"https://{HOST}")
-
     # With TLS a redirect is wanted, and tells that the change has come to it.
-    wait_until(redirected, timeout=30, what="the redirect to https")
+    moved = f"https://{HOST}"
+    wait_until(lambda: redirect(way).startswith(moved), timeout=30, what="the redirect to https")
     behind_tls = front.way(HOST, tls=True)
     pushed(behind_tls)
     pushed(replace(behind_tls, host=HOST))

@@ -165,6 +165,11 @@ class Cluster:
         body: Body = self.get(LREG, name, "-n", REGISTRIES).get("status", {})
         return body
 
+    def condition(self, name: str, which: str) -> Body:
+        """Nothing where there is none yet."""
+        found = self.status(name).get("conditions", [])
+        return next((c for c in found if c["type"] == which), {})
+
     def wait_ready(self, name: str, *, timeout: int = 120, condition: str = "Ready") -> None:
         done = self.kubectl(
             *("wait", f"--for=condition={condition}", f"{LREG}/{name}", "-n", REGISTRIES),

@@ -12,10 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench import blobs, tempfiles
+from e2e.cluster import REGISTRIES, Cluster, Node, say, wait_until
 from e2e.pushes import REPOSITORY, Pushes, Refused, Way, lost, push
 
 # A tenth of a second's part of 10 KB/s.
 SLOW_BYTES, SLOW_PAUSE = 1024, 0.1
+# 5 GB, and what may be of its being under way: a controller writes its log.
+LARGE_MIB, LEFT_BYTES = 5 << 10, 4 << 20
 
 
 def answers(way: Way) -> bool:
@@ -25,6 +29,46 @@ def answers(way: Way) -> bool:
     except (OSError, Refused):
         return False
     return True
+
+
+def way_to(cluster: Cluster, node: Node, host: str) -> Way:
+    """By http, through the controller on this node, once the registry answers there."""
+    addresses = cluster.get("node", node.name)["status"]["addresses"]
+    address = next(a["address"] for a in addresses if a["type"] == "InternalIP")
+    way = Way(str(address), 80, host)
+    wait_until(lambda: answers(way), timeout=30, what=f"the controller on {node.name} to serve it")
+    return way
+
+
+def redirect(way: Way) -> str:
+    """Where the API's root is redirected to; "": it is not."""
+    try:
+        headers, _ = way.ask("GET", "/v2/", expected=308)
+    except Refused:
+        return ""
+    return headers["location"]
+
+
+def tls_secret(cluster: Cluster, name: str, host: str, folder: Path) -> str:
+    """Its name; with a certificate that nobody trusts, made anew."""
+    key, found = certificate(host, folder)
+    cluster.kubectl("delete", "secret", name, "-n", REGISTRIES, "--ignore-not-found")
+    pair = (f"--key={key}", f"--cert={found}")
+    cluster.kubectl("create", "secret", "tls", name, "-n", REGISTRIES, *pair)
+    return name
+
+
+def kept_of_a_large_layer(way: Way, watched: tempfiles.Watched) -> int:
+    """Bytes that the controller has kept at most while LARGE_MIB were pushed, all of them there."""
+    with watched:
+        done = blobs.push(way.address, way.port, way.host, LARGE_MIB)
+    path = f"/v2/{blobs.REPOSITORY}/blobs/{done['digest']}"
+    headers, _ = way.ask("HEAD", path, expected=200)
+    assert int(headers["content-length"]) == LARGE_MIB * blobs.MIB
+    most = watched.most.total - watched.before.total
+    say(f"5 GiB in {done['seconds']:.0f} s; {most} bytes kept, {watched.samples} looks")
+    assert watched.samples > 10
+    return most
 
 
 def pushed(way: Way) -> None:

@@ -45,8 +45,7 @@ def test_a_wrong_tag_is_told_of_both_runtimes_and_makes_no_node_unready(
     foreign.wait_ready("dev")
 
     def message() -> str:
-        conditions = foreign.status("dev").get("conditions", [])
-        return next((str(c["message"]) for c in conditions if c["type"] == "NodesReady"), "")
+        return str(foreign.condition("dev", "NodesReady").get("message", ""))
 
     assert "could not pull" not in message()
     for node in (docker_node, containerd_node):

@@ -23,21 +23,15 @@ NOTICED_SECONDS = 60
 FOREIGN = "foreign"
 
 
-def exposed(cluster: Cluster) -> dict[str, str]:
-    conditions = cluster.status("dev").get("conditions", [])
-    found: dict[str, str] = next((c for c in conditions if c["type"] == "Exposed"), {})
-    return found
-
-
 def told(cluster: Cluster, words: str, *, within: float = TOLD_SECONDS) -> None:
     def is_told() -> bool:
-        found = exposed(cluster)
+        found = cluster.condition("dev", "Exposed")
         return found.get("reason") == "PushStopped" and words in found["message"]
 
     try:
         wait_until(is_told, timeout=within, what=words)
     except AssertionError as error:
-        raise AssertionError(f"{error}; it is {exposed(cluster)}") from None
+        raise AssertionError(f"{error}; it is {cluster.condition('dev', 'Exposed')}") from None
 
 
 def test_an_ingress_that_limits_bodies_is_told_until_it_does_not(clean: Cluster) -> None:

@@ -9,15 +9,22 @@ from typing import Any
 
 import pytest
 
-from bench import blobs, tempfiles
-from e2e.cluster import REGISTRIES, Cluster, say, wait_until
-from e2e.fronts import answers, certificate, forwarded, pushed, pushed_slowly
+from bench import tempfiles
+from e2e.cluster import Cluster, wait_until
+from e2e.fronts import (
+    LEFT_BYTES,
+    forwarded,
+    kept_of_a_large_layer,
+    pushed,
+    pushed_slowly,
+    redirect,
+    tls_secret,
+    way_to,
+)
 from e2e.pushes import REPOSITORY, Refused, Way, push
 
 HOST = "ingress.example.internal"
 SECRET = "registry-tls"
-# 5 GB, and what may be of its being under way: nginx writes its logs.
-LARGE_MIB, LEFT_BYTES = 5 << 10, 4 << 20
 NOBODYS_CLASS = {
     "apiVersion": "networking.k8s.io/v1",
     "kind": "IngressClass",
@@ -39,21 +46,13 @@ def served(cluster: Cluster) -> Way:
     cluster.wait_ready("dev")
     cluster.wait_ready("dev", condition="Exposed")
     node = next(node for node in cluster.nodes() if "control-plane" in node.name)
-    addresses = cluster.get("node", node.name)["status"]["addresses"]
-    address = next(a["address"] for a in addresses if a["type"] == "InternalIP")
-    way = Way(str(address), 80, HOST)
-    wait_until(lambda: answers(way), timeout=30, what="the controller to serve it")
-    return way
+    return way_to(cluster, node, HOST)
 
 
 @pytest.fixture
 def secret(clean: Cluster, tmp_path: Path) -> str:
     """A certificate that nobody trusts, as most have it inside."""
-    key, pem = certificate(HOST, tmp_path)
-    clean.kubectl("delete", "secret", SECRET, "-n", REGISTRIES, "--ignore-not-found")
-    pair = (f"--key={key}", f"--cert={pem}")
-    clean.kubectl("create", "secret", "tls", SECRET, "-n", REGISTRIES, *pair)
-    return SECRET
+    return tls_secret(clean, SECRET, HOST, tmp_path)
 
 
 def test_locations_lead_back_to_the_name_and_port_that_the_client_asked(
@@ -66,16 +65,10 @@ def test_locations_lead_back_to_the_name_and_port_that_the_client_asked(
     clean.apply_registry("dev", host=HOST, ingress={"tls": {"secretName": secret}})
     behind_tls = replace(way, port=443, tls=True)
 
-    def redirected() -> bool:
-        try:
-            headers, _ = way.ask("GET", "/v2/", expected=308)
-        except Refused:
-            return False
-        # The controller leaves a slash at the end out.
-        return headers["location"] == f"https://{HOST}/v2"
-
     # With TLS the controller's own redirect is wanted, and tells that the change has come to it.
-    wait_until(redirected, timeout=30, what="the redirect to https")
+    # It leaves a slash at the end out.
+    moved = f"https://{HOST}/v2"
+    wait_until(lambda: redirect(way) == moved, timeout=30, what="the redirect to https")
     pushed(behind_tls)
     with forwarded(way.address, 443) as port:
         pushed(replace(behind_tls, address="127.0.0.1", port=port, host=f"{HOST}:{port}"))
@@ -132,17 +125,7 @@ def test_a_layer_of_five_gigabytes_leaves_nothing_in_the_controller(
     clean: Cluster, way: Way
 ) -> None:
     node = next(node for node in clean.nodes() if "control-plane" in node.name)
-    with tempfiles.Watched(node) as watched:
-        done = blobs.push(way.address, way.port, way.host, LARGE_MIB)
-    path = f"/v2/{blobs.REPOSITORY}/blobs/{done['digest']}"
-    headers, _ = way.ask("HEAD", path, expected=200)
-    assert int(headers["content-length"]) == LARGE_MIB * blobs.MIB
-    most = watched.most.total - watched.before.total
-    say(
-        f"5 GiB in {done['seconds']:.0f} s; {most} bytes in the controller, {watched.samples} looks"
-    )
-    assert most < LEFT_BYTES
-    assert watched.samples > 10
+    assert kept_of_a_large_layer(way, tempfiles.Watched(node)) < LEFT_BYTES
 
 
 @pytest.mark.long
@@ -153,16 +136,13 @@ def test_without_a_controller_people_are_told_and_nodes_pull(clean: Cluster) -> 
         clean.wait_ready("dev")
         assert clean.status("dev")["nodes"]["summary"] == "3/3"
         wait_until(
-            lambda: exposed(clean)["reason"] == "IngressNotAdmitted", timeout=90, what="the word"
+            lambda: clean.condition("dev", "Exposed")["reason"] == "IngressNotAdmitted",
+            timeout=90,
+            what="the word",
         )
-        assert "class nobodys" in exposed(clean)["message"]
+        assert "class nobodys" in clean.condition("dev", "Exposed")["message"]
         clean.wait_ready("dev")
     finally:
         clean.kubectl("delete", "ingressclass", "nobodys")
     clean.apply_registry("dev", host=HOST, ingress={"className": "nginx"})
     pushed(served(clean))
-
-
-def exposed(cluster: Cluster) -> dict[str, str]:
-    conditions = cluster.status("dev")["conditions"]
-    return next(c for c in conditions if c["type"] == "Exposed")

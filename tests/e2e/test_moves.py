@@ -68,8 +68,7 @@ def pod(cluster: Cluster) -> dict[str, str]:
 
 
 def available(cluster: Cluster) -> dict[str, str]:
-    found = cluster.status(NAME).get("conditions", [])
-    return next((c for c in found if c["type"] == "RegistryAvailable"), {})
+    return cluster.condition(NAME, "RegistryAvailable")
 
 
 def test_a_new_pod_template_replaces_the_pod_on_its_volume_within_the_gap(

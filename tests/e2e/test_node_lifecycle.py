@@ -55,8 +55,7 @@ def agent(cluster: Cluster, node: Node) -> tuple[str, int]:
 
 
 def condition(cluster: Cluster, which: str) -> dict[str, Any]:
-    found = cluster.status(NAME).get("conditions", [])
-    return next((c for c in found if c["type"] == which), {})
+    return cluster.condition(NAME, which)
 
 
 def summary(cluster: Cluster, name: str = NAME) -> str:

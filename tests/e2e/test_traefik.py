@@ -11,15 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from bench import blobs, tempfiles
-from e2e.cluster import REGISTRIES, Cluster, Node, run_kind, say, wait_until
-from e2e.fronts import answers, certificate, forwarded, pushed, pushed_slowly
-from e2e.pushes import Refused, Way
+from bench import tempfiles
+from e2e.cluster import Cluster, Node, run_kind, wait_until
+from e2e.fronts import (
+    LEFT_BYTES,
+    forwarded,
+    kept_of_a_large_layer,
+    pushed,
+    pushed_slowly,
+    redirect,
+    tls_secret,
+    way_to,
+)
+from e2e.pushes import Way
 
 HOST = "traefik.example.internal"
 SECRET = "traefik-tls"
-# What the volume of a test has room for, and what may be of it under way: Traefik writes its log.
-LARGE_MIB, LEFT_BYTES = 5 << 10, 4 << 20
 FILES = tempfiles.script("traefik --", "traefik --")
 
 pytestmark = [pytest.mark.long, pytest.mark.lifecycle]
@@ -41,11 +48,7 @@ def way(clean: Cluster, node: Node) -> Way:
     clean.apply_registry("dev", host=HOST, ingress={"className": "traefik"})
     clean.wait_ready("dev")
     clean.wait_ready("dev", condition="Exposed")
-    addresses = clean.get("node", node.name)["status"]["addresses"]
-    address = next(a["address"] for a in addresses if a["type"] == "InternalIP")
-    way = Way(str(address), 80, HOST)
-    wait_until(lambda: answers(way), timeout=30, what="Traefik to serve it")
-    return way
+    return way_to(clean, node, HOST)
 
 
 def test_traefik_leads_back_to_the_name_and_port_that_the_client_asked(
@@ -55,23 +58,14 @@ def test_traefik_leads_back_to_the_name_and_port_that_the_client_asked(
     with forwarded(way.address, way.port) as port:
         pushed(replace(way, address="127.0.0.1", port=port, host=f"{HOST}:{port}"))
 
-    key, pem = certificate(HOST, tmp_path)
-    clean.kubectl("delete", "secret", SECRET, "-n", REGISTRIES, "--ignore-not-found")
-    pair = (f"--key={key}", f"--cert={pem}")
-    clean.kubectl("create", "secret", "tls", SECRET, "-n", REGISTRIES, *pair)
-    spec = {"className": "traefik", "tls": {"secretName": SECRET}}
+    secret = tls_secret(clean, SECRET, HOST, tmp_path)
+    spec = {"className": "traefik", "tls": {"secretName": secret}}
     clean.apply_registry("dev", host=HOST, ingress=spec)
     behind_tls = replace(way, port=443, tls=True)
 
-    def redirected() -> bool:
-        try:
-            headers, _ = way.ask("GET", "/v2/", expected=308)
-        except Refused:
-            return False
-        return headers["location"].startswith(f"https://{HOST}/v2")
-
     # With TLS a redirect is wanted, and tells that the change has come to it.
-    wait_until(redirected, timeout=30, what="the redirect to https")
+    moved = f"https://{HOST}/v2"
+    wait_until(lambda: redirect(way).startswith(moved), timeout=30, what="the redirect to https")
     pushed(behind_tls)
     with forwarded(way.address, 443) as port:
         pushed(replace(behind_tls, address="127.0.0.1", port=port, host=f"{HOST}:{port}"))
@@ -85,12 +79,4 @@ def test_traefik_waits_for_a_client_of_ten_kilobytes_a_second(way: Way) -> None:
 
 
 def test_traefik_keeps_nothing_of_a_layer_of_five_gigabytes(way: Way, node: Node) -> None:
-    with tempfiles.Watched(node, FILES) as watched:
-        done = blobs.push(way.address, way.port, way.host, LARGE_MIB)
-    path = f"/v2/{blobs.REPOSITORY}/blobs/{done['digest']}"
-    headers, _ = way.ask("HEAD", path, expected=200)
-    assert int(headers["content-length"]) == LARGE_MIB * blobs.MIB
-    most = watched.most.total - watched.before.total
-    say(f"5 GiB in {done['seconds']:.0f} s; {most} bytes in Traefik, {watched.samples} looks")
-    assert most < LEFT_BYTES
-    assert watched.samples > 10
+    assert kept_of_a_large_layer(way, tempfiles.Watched(node, FILES)) < LEFT_BYTES
