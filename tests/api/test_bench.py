@@ -54,6 +54,7 @@ def test_the_operator_is_measured_beside_a_bare_client() -> None:
     assert grown.value <= 5
 
 
+@pytest.mark.long
 def test_many_nodes_and_a_start_with_many_registries_are_measured() -> None:
     found, _ = controller_scale.measure(frozenset({"P7", "P10"}), SHORT)
     change = by_name(found["P7"])[f"{SHORT.nodes} nodes, a change to NodesReady"]

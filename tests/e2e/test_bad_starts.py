@@ -37,6 +37,7 @@ def wait_for(
     return condition(cluster, name, which)
 
 
+@pytest.mark.long
 def test_each_cause_is_told_in_the_words_of_who_knows_it_within_thirty_seconds(
     clean: Cluster,
 ) -> None:

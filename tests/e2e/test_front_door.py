@@ -34,6 +34,7 @@ def told(cluster: Cluster, words: str, *, within: float = TOLD_SECONDS) -> None:
         raise AssertionError(f"{error}; it is {cluster.condition('dev', 'Exposed')}") from None
 
 
+@pytest.mark.long
 def test_an_ingress_that_limits_bodies_is_told_until_it_does_not(clean: Cluster) -> None:
     """A limit that the user has set: of one megabyte, as nginx has it where nobody says more."""
     clean.apply_registry("dev", host=HOST)

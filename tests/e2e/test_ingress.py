@@ -78,6 +78,7 @@ def test_locations_lead_back_to_the_name_and_port_that_the_client_asked(
 
 
 @pytest.mark.ux
+@pytest.mark.long
 def test_people_see_the_page_where_docker_finds_the_registry(clean: Cluster, way: Way) -> None:
     wait_until(lambda: shows(way, page=True), timeout=30, what="the page")
     headers, _ = way.ask("GET", "/", expected=200)

@@ -71,6 +71,7 @@ def available(cluster: Cluster) -> dict[str, str]:
     return cluster.condition(NAME, "RegistryAvailable")
 
 
+@pytest.mark.long
 def test_a_new_pod_template_replaces_the_pod_on_its_volume_within_the_gap(
     clean: Cluster, built: Images, containerd_node: Node
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_node_that_is_cordoned_tainted_and_drained_goes_on_pulling(
     assert agent(clean, docker_node) == before, "the agent tolerates everything"
 
 
+@pytest.mark.long
 def test_a_drain_of_the_registrys_own_node_is_told_and_loses_no_push(
     clean: Cluster, live: Way, containerd_node: Node
 ) -> None:

@@ -13,6 +13,7 @@ from e2e.images import Images
 ONE, TWO = "one.example.internal", "two.example.internal"
 
 
+@pytest.mark.long
 def test_two_registries_with_different_hosts_both_work(clean: Cluster, built: Images) -> None:
     for name, host in (("one", ONE), ("two", TWO)):
         clean.apply_registry(name, host=host)

@@ -89,6 +89,7 @@ def test_uninstall_yaml_does_the_same_without_helm(
     the_namespace_goes(clean)
 
 
+@pytest.mark.long
 def test_nodes_whose_operator_was_deleted_first_are_cleaned_by_their_own_journals(
     clean: Cluster, built: Images, docker_node: Node, before: Before, documented: Documented
 ) -> None:
