@@ -79,8 +79,10 @@ class Machine:
         return self.root / node_path.lstrip("/")
 
     def read(self, node_path: str) -> bytes | None:
-        path = self.path(node_path)
-        return path.read_bytes() if path.exists() else None
+        try:
+            return self.path(node_path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def write(self, node_path: str, content: str | bytes | None) -> None:
         """As an administrator's editor does: a new file, renamed over the old one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -20,15 +21,17 @@ def take(root: Path, *, without: tuple[str, ...] = (), directories: bool = True)
         folders[:] = sorted(name for name in folders if not (top and name in without))
         for name in [*files, *folders]:
             path = Path(parent) / name
-            status = path.lstat()
-            if stat.S_ISDIR(status.st_mode) and not directories:
-                continue
-            found[str(path.relative_to(root))] = (
-                stat.filemode(status.st_mode),
-                status.st_uid,
-                status.st_gid,
-                _content(path, status.st_mode),
-            )
+            # The node works on meanwhile: what has gone since its folder was listed is not there.
+            with contextlib.suppress(FileNotFoundError):
+                status = path.lstat()
+                if stat.S_ISDIR(status.st_mode) and not directories:
+                    continue
+                found[str(path.relative_to(root))] = (
+                    stat.filemode(status.st_mode),
+                    status.st_uid,
+                    status.st_gid,
+                    _content(path, status.st_mode),
+                )
     return found
 
 
