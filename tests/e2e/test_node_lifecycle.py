@@ -212,6 +212,9 @@ def test_a_node_that_was_rebooted_has_its_trust_back(
         clean.kubectl("wait", "--for=condition=Ready", f"node/{node.name}", "--timeout=120s")
         clean.wait_ready(NAME, timeout=120)
         wait_until(lambda: summary(clean) == "3/3", timeout=60, what="all nodes")
+        # The pod of a rebooted registry counts as ready until the kubelet has looked.
+        count = len(pushes.acknowledged)
+        wait_until(lambda: len(pushes.acknowledged) > count, timeout=60, what="pushes after")
     say(f"{len(pushes.acknowledged)} pushes acknowledged, {len(pushes.failed)} refused")
     assert lost(live, pushes) == []
     assert node.files().keys() == files.keys()
