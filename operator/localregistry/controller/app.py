@@ -301,6 +301,7 @@ class Controller:
             self._calls.seen(body["metadata"]["uid"])
             key = HOSTING if hosting.is_it(body) else owner_key(body)
             if key:
+                self._reconciler.saw(key, body)
                 self._news.tell(key, body)
 
         return Sinks(

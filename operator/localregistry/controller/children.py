@@ -64,6 +64,19 @@ class Children:
         self._uids: dict[tuple[str, str], str] = {}
         self._owners: dict[str, Key] = {}
         self._new: set[str] = set()
+        # As `_uids`, of LocalRegistries that no run of this process has come to yet.
+        self._told: dict[tuple[str, str], str] = {}
+
+    def saw(self, owner: str, body: Mapping[str, Any]) -> bool:
+        """A watch tells of an object whose owner has this UID. Before the owner's first run, the
+        object is taken for known, so that a start need not ask for what was listed already; later
+        it is no news. Whether it was taken."""
+        meta, key = body["metadata"], owner_key(body)
+        mine = key and meta["name"] == names.child_name(key[1]) and owner_uid(body) == owner
+        if not mine or owner in self._owners or meta.get("deletionTimestamp"):
+            return False
+        self._told[owner, str(body.get("kind"))] = meta["uid"]
+        return True
 
     def start(self, uid: str, *, new: bool) -> None:
         """A run for this LocalRegistry begins; a `new` one has no children, most likely, so that
@@ -91,10 +104,11 @@ class Children:
         Raises NameConflict, BeingDeleted or ApiError. An apply that changes nothing writes nothing.
         """
         name = names.child_name(registry.name)
+        told = self._told.pop((registry.uid, kind.kind), None)
         if wanted is None:
             await self._remove(registry, kind, name)
             return None
-        known = uid or self._uids.get((registry.uid, kind.kind))
+        known = uid or self._uids.get((registry.uid, kind.kind)) or (None if absent else told)
         absent = absent or (registry.uid in self._new and kind != CLAIM)  # one may have been kept
         if known is None and not absent:
             found = await self._existing(registry, kind, name)
@@ -129,8 +143,9 @@ class Children:
     def forget(self, uid: str) -> None:
         self._new.discard(uid)
         self._owners.pop(uid, None)
-        for kind in [kind for owner, kind in self._uids if owner == uid]:
-            del self._uids[uid, kind]
+        for known in (self._uids, self._told):
+            for kind in [kind for owner, kind in known if owner == uid]:
+                del known[uid, kind]
 
     async def _existing(self, registry: LocalRegistry, kind: Kind, name: str) -> Body | None:
         """The child that is there and ours (or to be adopted); None where none is."""

@@ -133,6 +133,12 @@ class Reconciler:
             work.within(later)
         return work.again
 
+    def saw(self, key: Key, body: Body) -> None:
+        """A watch tells of a child of this LocalRegistry, if that lives and is known."""
+        claim = self._trust.claims.get(key)
+        if claim and owner_uid(body) == claim.uid:
+            self._steps.saw(claim.uid, body)
+
     def known(self, kind: Kind) -> dict[str, Key]:
         """The LocalRegistries, or their children of this kind, by UID; and whom to reconcile where
         one of them is not there any more."""

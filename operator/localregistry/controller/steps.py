@@ -100,6 +100,11 @@ class Steps:
     def children(self) -> Children:
         return self._children
 
+    def saw(self, owner: str, body: Body) -> None:
+        """A watch tells of a child, of the LocalRegistry with this UID."""
+        if self._children.saw(owner, body) and body.get("kind") == DEPLOYMENT.kind:
+            self._deployed[owner] = rollout.trace(body)
+
     def at_rest(self, uid: str) -> None:
         """Nothing is done about this LocalRegistry for now: nobody asks why it is not well."""
         self._causes.forget(uid)

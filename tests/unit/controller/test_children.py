@@ -78,6 +78,47 @@ async def test_another_process_adopts_what_the_one_before_it_made(api: StandInAp
     assert "uid" in api.calls[-1].body["metadata"], "it is applied to this very object"
 
 
+async def test_what_a_watch_told_of_before_the_first_run_is_not_asked_for(api: StandInApi) -> None:
+    made = await Children(api).reconcile(REGISTRY, CONFIG_MAP, config_map())
+    assert made is not None
+    api.calls.clear()
+    children = Children(api)
+    assert children.saw("u1", made)
+    await children.reconcile(REGISTRY, CONFIG_MAP, config_map())
+    assert [(call.verb, call.body["metadata"].get("uid")) for call in api.calls] == [
+        ("apply", made["metadata"]["uid"])
+    ]
+    assert not children.saw("u1", made), "later it is no news"
+
+
+@pytest.mark.parametrize(
+    ("owner", "meta"),
+    [
+        pytest.param("u2", {}, id="of another owner"),
+        pytest.param("u1", {"name": "other"}, id="of another name"),
+        pytest.param("u1", {"deletionTimestamp": DELETED}, id="on its way out"),
+        pytest.param("u1", {"ownerReferences": []}, id="of nobody"),
+    ],
+)
+async def test_what_is_not_its_child_is_not_taken_for_it(
+    children: Children, owner: str, meta: Body
+) -> None:
+    body = config_map()
+    assert not children.saw(owner, body | {"metadata": {**body["metadata"], "uid": "c1", **meta}})
+
+
+async def test_what_went_since_a_watch_told_of_it_is_made_anew_after_a_look(
+    api: StandInApi, children: Children
+) -> None:
+    body = config_map()
+    assert children.saw("u1", body | {"metadata": {**body["metadata"], "uid": "gone"}})
+    with pytest.raises(ApiError) as raised:
+        await children.reconcile(REGISTRY, CONFIG_MAP, config_map())
+    assert raised.value.stale
+    assert await children.reconcile(REGISTRY, CONFIG_MAP, config_map())
+    assert len(api.writes) == 1
+
+
 async def test_what_somebody_changed_is_changed_back(api: StandInApi, children: Children) -> None:
     made = await children.reconcile(REGISTRY, CONFIG_MAP, config_map())
     assert made is not None
@@ -170,8 +211,11 @@ async def test_nothing_is_kept_of_one_that_is_forgotten(
 ) -> None:
     await children.reconcile(REGISTRY, CONFIG_MAP, config_map())
     await children.reconcile(REGISTRY, SERVICE, service.build(REGISTRY, CONFIG))
-    children.forget("u1")
-    assert children._uids == {}
+    earlier = config_map(EARLIER)
+    children.saw("u0", earlier | {"metadata": {**earlier["metadata"], "uid": "c0"}})
+    for uid in ("u1", "u0"):
+        children.forget(uid)
+    assert (children._uids, children._told, children._owners) == ({}, {}, {})
 
 
 async def test_a_terminating_namespace_is_told_as_such(api: StandInApi, children: Children) -> None:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from localregistry.controller.kinds import DEPLOYMENT, INGRESS
+from localregistry.controller.kinds import (
+    CHILD_KINDS,
+    CLAIM,
+    DEPLOYMENT,
+    INGRESS,
+    LOCAL_REGISTRY,
+)
 from localregistry.resources.config import OperatorConfig
 from localregistry.spec.names import USAGE_PAGE_ANNOTATION
-from unit.controller.bodies import CONFIG
-from unit.controller.world import World
+from localregistry.spec.registry import LocalRegistry
+from unit.controller.bodies import CONFIG, KEY
+from unit.controller.world import SIZE, World
 
 NEW = dataclasses.replace(CONFIG, agent_image="agent:new")
 
@@ -31,8 +38,8 @@ async def upgraded(world: World, config: OperatorConfig = NEW, **given: Any) -> 
     return after
 
 
-async def served() -> World:
-    world = World()
+async def served(**given: Any) -> World:
+    world = World(**given)
     await world.run()
     serving(world)
     return world
@@ -45,6 +52,31 @@ async def test_a_new_agent_image_alone_leaves_a_registry_that_serves_as_it_is() 
     await after.run()
     await after.run()
     assert after.live(DEPLOYMENT)["spec"] == before
+
+
+async def test_what_the_watches_told_it_does_not_ask_for_and_leaves_as_it_is() -> None:
+    world = await served(storage=SIZE)
+    world.api.calls.clear()
+    after = World(api=world.api, config=NEW)
+    before = {kind: after.live(kind) for kind in CHILD_KINDS}
+    after.trust.seen(LocalRegistry.from_body(after.body()))
+    for child in before.values():
+        after.reconciler.saw(KEY, child)
+    await after.run()
+    read = [call.kind for call in world.api.calls if call.verb == "get"]
+    # Of the claim what its volume became is asked for in every run.
+    assert read == [LOCAL_REGISTRY.kind, CLAIM.kind]
+    assert {kind: after.live(kind)["spec"] for kind in (DEPLOYMENT, CLAIM)} == {
+        kind: before[kind]["spec"] for kind in (DEPLOYMENT, CLAIM)
+    }
+
+
+async def test_children_of_nobody_known_are_not_remembered() -> None:
+    world = await served(storage=SIZE)
+    after = World(api=world.api, config=NEW)
+    for kind in CHILD_KINDS:
+        after.reconciler.saw(KEY, world.live(kind))
+    assert after.reconciler._steps.children._told == {}
 
 
 def paths(world: World) -> list[str]:
