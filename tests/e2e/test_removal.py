@@ -10,7 +10,7 @@ import pytest
 
 from documented.runner import Documented
 from e2e import demo, install
-from e2e.cluster import LREG, REGISTRIES, ROOT, SYSTEM, Cluster, Node, differences
+from e2e.cluster import LREG, REGISTRIES, ROOT, SYSTEM, Cluster, Node, differences, say
 from e2e.documented import shell
 from e2e.images import Images
 from e2e.test_nodes import insecure, running
@@ -44,6 +44,7 @@ def as_before(cluster: Cluster, docker_node: Node, before: Before) -> None:
     """Every file byte by byte, what the running daemon knows, and that no container was touched."""
     files, containers = before
     assert differences(files, cluster.files()) == []
+    say(f"{sum(map(len, files.values()))} paths of {len(files)} nodes are as before")
     assert HOST not in insecure(docker_node), "the running daemon must forget too"
     kept = {name: line for name, line in containers.items() if SYSTEM not in name}
     now = running(docker_node)
@@ -57,7 +58,9 @@ def finalizers(cluster: Cluster) -> list[Any]:
 def the_namespace_goes(cluster: Cluster) -> None:
     started = time.monotonic()
     cluster.kubectl("delete", "namespace", REGISTRIES, f"--timeout={NAMESPACE_SECONDS}s")
-    assert time.monotonic() - started < NAMESPACE_SECONDS
+    seconds = time.monotonic() - started
+    say(f"the namespace of the registries went in {seconds:.0f} s")
+    assert seconds < NAMESPACE_SECONDS
 
 
 def test_helm_uninstall_leaves_the_nodes_as_they_were(

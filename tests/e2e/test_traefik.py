@@ -27,6 +27,7 @@ from e2e.pushes import Way
 
 HOST = "traefik.example.internal"
 SECRET = "traefik-tls"
+SLOW_SECONDS = 600
 FILES = tempfiles.script("traefik --", "traefik --")
 
 pytestmark = [pytest.mark.long, pytest.mark.lifecycle]
@@ -75,7 +76,7 @@ def test_traefik_leads_back_to_the_name_and_port_that_the_client_asked(
 
 def test_traefik_waits_for_a_client_of_ten_kilobytes_a_second(way: Way) -> None:
     # Its own limit is 60 s, which its user lifts at its entry points and no Ingress can.
-    assert pushed_slowly(way, 90) >= 90
+    assert pushed_slowly(way, SLOW_SECONDS) >= SLOW_SECONDS
 
 
 def test_traefik_keeps_nothing_of_a_layer_of_five_gigabytes(way: Way, node: Node) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e import demo, install
-from e2e.cluster import REGISTRIES, SYSTEM, Body, Cluster, run_kind, wait_until
+from e2e.cluster import REGISTRIES, SYSTEM, Body, Cluster, run_kind, say, wait_until
 from e2e.images import Images
 from e2e.pulls import pulling
 
@@ -79,6 +79,9 @@ def test_an_upgrade_and_the_way_back_fail_no_pull_and_restart_no_registry(
             )
             clean.wait_ready("dev")
         seconds = time.monotonic() - started
+    say(
+        f"{pulls.fewest} pulls on each node at least in {seconds:.0f} s, {len(pulls.failed)} failed"
+    )
     assert pulls.failed == []
     assert pulls.fewest > seconds / 3, "a pull and a second's pause, on a busy machine"
     assert registry_pod(clean) == pod
@@ -103,6 +106,7 @@ def test_a_broken_agent_image_stops_at_the_first_node_and_takes_nothing_from_the
         assert status["updatedNumberScheduled"] == 1
         assert status["numberReady"] == 2
         assert clean.files() == before
+    say(f"{pulls.fewest} pulls on each node at least, {len(pulls.failed)} failed")
     assert pulls.failed == []
     install.install(clean, built)
     wait_until(lambda: agents_run(clean, built), timeout=120, what="the agents that work")
