@@ -29,6 +29,9 @@ def spawn(request: Mapping[str, Any]) -> dict[str, Any]:
         return {"pid": pid}
     try:
         os.setsid()
+        # Ignored by whom `nohup` has started, and so by all that they start.
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
