@@ -53,7 +53,8 @@ def owner_uid(body: Mapping[str, Any]) -> str | None:
 
 
 class Children:
-    """Remembers the UIDs of the children that this process has applied, and whose they are.
+    """Remembers the UIDs of the children that this process has applied or, before that, was told
+    of, and whose they are.
 
     `echoes` is shown what an apply has answered.
     """
@@ -64,8 +65,6 @@ class Children:
         self._uids: dict[tuple[str, str], str] = {}
         self._owners: dict[str, Key] = {}
         self._new: set[str] = set()
-        # As `_uids`, of LocalRegistries that no run of this process has come to yet.
-        self._told: dict[tuple[str, str], str] = {}
 
     def saw(self, owner: str, body: Mapping[str, Any]) -> bool:
         """A watch tells of an object whose owner has this UID. Before the owner's first run, the
@@ -75,7 +74,7 @@ class Children:
         mine = key and meta["name"] == names.child_name(key[1]) and owner_uid(body) == owner
         if not mine or owner in self._owners or meta.get("deletionTimestamp"):
             return False
-        self._told[owner, str(body.get("kind"))] = meta["uid"]
+        self._uids[owner, str(body.get("kind"))] = meta["uid"]
         return True
 
     def start(self, uid: str, *, new: bool) -> None:
@@ -104,11 +103,10 @@ class Children:
         Raises NameConflict, BeingDeleted or ApiError. An apply that changes nothing writes nothing.
         """
         name = names.child_name(registry.name)
-        told = self._told.pop((registry.uid, kind.kind), None)
         if wanted is None:
             await self._remove(registry, kind, name)
             return None
-        known = uid or self._uids.get((registry.uid, kind.kind)) or (None if absent else told)
+        known = uid or self._uids.get((registry.uid, kind.kind))
         absent = absent or (registry.uid in self._new and kind != CLAIM)  # one may have been kept
         if known is None and not absent:
             found = await self._existing(registry, kind, name)
@@ -137,15 +135,16 @@ class Children:
     def known(self, kind: Kind) -> dict[str, Key]:
         """The children of this kind that must be there, by UID, and the LocalRegistry of each."""
         return {
-            uid: self._owners[owner] for (owner, k), uid in self._uids.items() if k == kind.kind
+            uid: self._owners[owner]
+            for (owner, k), uid in self._uids.items()
+            if k == kind.kind and owner in self._owners
         }
 
     def forget(self, uid: str) -> None:
         self._new.discard(uid)
         self._owners.pop(uid, None)
-        for known in (self._uids, self._told):
-            for kind in [kind for owner, kind in known if owner == uid]:
-                del known[uid, kind]
+        for kind in [kind for owner, kind in self._uids if owner == uid]:
+            del self._uids[uid, kind]
 
     async def _existing(self, registry: LocalRegistry, kind: Kind, name: str) -> Body | None:
         """The child that is there and ours (or to be adopted); None where none is."""

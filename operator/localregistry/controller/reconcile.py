@@ -135,8 +135,7 @@ class Reconciler:
 
     def saw(self, key: Key, body: Body) -> None:
         """A watch tells of a child of this LocalRegistry, if that lives and is known."""
-        claim = self._trust.claims.get(key)
-        if claim and owner_uid(body) == claim.uid:
+        if claim := self._trust.claims.get(key):
             self._steps.saw(claim.uid, body)
 
     def known(self, kind: Kind) -> dict[str, Key]:

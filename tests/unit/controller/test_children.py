@@ -215,7 +215,7 @@ async def test_nothing_is_kept_of_one_that_is_forgotten(
     children.saw("u0", earlier | {"metadata": {**earlier["metadata"], "uid": "c0"}})
     for uid in ("u1", "u0"):
         children.forget(uid)
-    assert (children._uids, children._told, children._owners) == ({}, {}, {})
+    assert (children._uids, children._owners) == ({}, {})
 
 
 async def test_a_terminating_namespace_is_told_as_such(api: StandInApi, children: Children) -> None:

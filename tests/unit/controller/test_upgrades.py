@@ -76,7 +76,7 @@ async def test_children_of_nobody_known_are_not_remembered() -> None:
     after = World(api=world.api, config=NEW)
     for kind in CHILD_KINDS:
         after.reconciler.saw(KEY, world.live(kind))
-    assert after.reconciler._steps.children._told == {}
+    assert after.reconciler._steps.children._uids == {}
 
 
 def paths(world: World) -> list[str]:
